@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the core's files share; drivers never include it.
+ *
+ * Lock order (outermost first): the context's control lock, a node's reqs_lock, then
+ * leaf locks. Requests take no control lock: what they read of the graph (children, limits, flags) changes only
+ * while the nodes are drained.
+ */
+#ifndef BLOCK_BLOCK_INT_H
+#define BLOCK_BLOCK_INT_H
+
+#include <cairn/driver.h>
+
+#include "util/worker-pool.h"
+
+typedef struct BdrvTrackedRequest BdrvTrackedRequest;
+typedef struct CtlLock CtlLock;
+
+/* ---- context (context.c) ---- */
+
+struct CairnContext {
+    gint refs;
+    CtlLock *ctl;               /* control lock: ctl_lock()/ctl_unlock() */
+    GPtrArray *drivers;         /* const BlockDriver *: built in, then registered */
+    GHashTable *nodes;          /* node_name -> BlockDriverState *, not owned; under ctl */
+    GPtrArray *backends;        /* BlockBackend *, not owned; under ctl */
+    GPtrArray *blockers;        /* BdrvBlocker *; under ctl */
+    CairnSecrets *secrets;
+    WorkerPool *io_pool;        /* made at first use, worker-pool.h */
+    WorkerPool *cpu_pool;
+    CairnImagePolicy policy;
+    bool restricted;
+    char **allowed_drivers;     /* NULL: all */
+    BlockWarnFunc *warn_func;
+    void *warn_opaque;
+    uint64_t next_node_id;
+};
+
+CairnContext *context_or_default(CairnContext *ctx);
+
+/*
+ * The control lock: recursive, of a thread. While it waits it polls the thread's own AioContext, so
+ * that the holder can be waiting for this thread's requests. Outside coroutines only.
+ */
+CtlLock *ctl_lock_new(void);
+void ctl_lock_free(CtlLock *ctl);
+void ctl_lock(CairnContext *ctx);
+void ctl_unlock(CairnContext *ctx);
+void context_warn(CairnContext *ctx, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+/* ---- nodes (node.c) ---- */
+
+struct BdrvNodePrivate {
+    CairnContext *ctx;          /* owned reference */
+    int refs;                   /* under ctl */
+    GPtrArray *children;        /* BdrvChild *, owned */
+    GPtrArray *parents;         /* BdrvChild *, not owned */
+    QDict *options;             /* flat: all that the node was opened with, its children's left out */
+    QDict *explicit_options;    /* flat: only what the user gave, children's included */
+    QDict *driver_opts;         /* typed: what the driver was given */
+    QDict *open_options;        /* flat: during open: what nobody took yet (children's) */
+    uint64_t perm, shared_perm; /* cumulative, as last set on the driver */
+    bool is_open;               /* the driver's open has succeeded */
+    int probe_score;
+    char *image_dir;            /* folder for relative names; NULL: unknown */
+
+    GMutex reqs_lock;           /* guards the two below (overlap.c) */
+    GQueue tracked;             /* BdrvTrackedRequest * */
+    CoQueue serial_waiters;     /* woken whenever a tracked request ends */
+    gint serialising;           /* atomic: serialising requests in tracked */
+
+    gint write_gen, flushed_gen;    /* atomic: writes completed; generation of the last flush */
+};
+
+/* ---- backends (backend.c) ---- */
+
+struct BlockBackend {
+    gint refs;
+    CairnContext *ctx;          /* owned reference */
+    BdrvChild *root;            /* NULL after blk_close */
+    uint64_t perm, shared_perm;
+    int flags;                  /* BLK_O_* of opening */
+    gint write_cache;           /* atomic bool; false: writes are FUA */
+    gint in_flight;             /* atomic: requests inside */
+    gint quiesce;               /* atomic: > 0: new requests wait */
+    GMutex lock;                /* guards the two below */
+    CoQueue quiesced;           /* requests that wait for quiesce to end */
+    GSList *drainers;           /* AioContext * to notify when in_flight falls to 0 */
+};
+
+/* Draining (drain.c), outside coroutines; may be nested. All backends of the context: then no request runs anywhere. */
+void drain_all_begin(CairnContext *ctx);
+void drain_all_end(CairnContext *ctx);
+void drain_blk_begin(BlockBackend *blk);
+void drain_blk_end(BlockBackend *blk);
+
+/* Request brackets (drain.c): waits while quiesced; -ENOMEDIUM when closed. */
+int coroutine_fn blk_request_begin(BlockBackend *blk);
+void blk_request_end(BlockBackend *blk);
+
+/* ---- request tracking (overlap.c) ---- */
+
+struct BdrvTrackedRequest {
+    BlockDriverState *bs;
+    int64_t offset, bytes;          /* as asked */
+    int64_t overlap_offset, overlap_bytes;  /* grown to the alignment when serialising */
+    bool is_write, serialising;
+    Coroutine *co;
+    BdrvTrackedRequest *waiting_for;    /* to see deadlocks */
+    GList link;
+};
+
+void tracked_request_begin(BdrvTrackedRequest *req, BlockDriverState *bs, int64_t offset,
+                           int64_t bytes, bool is_write);
+void tracked_request_end(BdrvTrackedRequest *req);
+/* Makes @req exclude all that overlaps it when grown to @align; waits for what runs. */
+void coroutine_fn tracked_request_serialise(BdrvTrackedRequest *req, int64_t align);
+/* Waits for serialising requests that overlap @req. */
+void coroutine_fn tracked_request_wait_serialising(BdrvTrackedRequest *req);
+
+/* ---- graph (node.c, graph.c, perm.c) ---- */
+
+BlockDriverState *bdrv_node_new(CairnContext *ctx, const char *node_name, GError **error);
+void bdrv_ref(BlockDriverState *bs);
+void bdrv_unref(BlockDriverState *bs);     /* the last closes: flush, driver close, children */
+BlockDriverState *bdrv_find_node(CairnContext *ctx, const char *node_name);
+
+/* Attaches @bs (its reference is taken over, also on failure) under the new permissions. */
+BdrvChild *bdrv_attach_child(BlockDriverState *parent, BlockDriverState *bs, const char *name,
+                             BdrvChildRole role, GError **error);
+BdrvChild *bdrv_attach_root(BlockBackend *blk, BlockDriverState *bs, uint64_t perm,
+                            uint64_t shared, GError **error);
+void bdrv_detach_child(BdrvChild *child);
+
+bool bdrv_child_try_set_perm(BdrvChild *child, uint64_t perm, uint64_t shared, GError **error);
+/* Recomputes the permissions of @bs and all below it: all or nothing. @reopen: GHashTable of node -> BlockReopenState *, or NULL. */
+bool bdrv_refresh_perms(BlockDriverState *bs, GHashTable *reopen, GError **error);
+char *bdrv_perm_names(uint64_t perm);
+
+/* ---- opening (open.c, backing.c, probe.c, filename.c, options.c) ---- */
+
+enum { BDRV_O_PROTOCOL = 1 << 24, BDRV_O_CHILD = 1 << 25 };    /* beside BLK_O_* */
+
+/*
+ * Opens a node. @options (flat; taken over) may be NULL. @reference: a node name, or NULL.
+ * @parent, @role: who will attach it, NULL/0 for a root.
+ */
+BlockDriverState *bdrv_open(CairnContext *ctx, const char *filename, const char *reference,
+                            QDict *options, int flags, BlockDriverState *parent,
+                            const char *child_name, BdrvChildRole role, GError **error);
+bool bdrv_open_backing(BlockDriverState *bs, GError **error);
+const BlockDriver *bdrv_find_format(CairnContext *ctx, const char *name);
+const BlockDriver *bdrv_find_protocol(CairnContext *ctx, const char *filename, GError **error);
+const BlockDriver *bdrv_probe_format(CairnContext *ctx, const uint8_t *buf, size_t bytes,
+                                     const char *filename, int *score, const char **unsupported);
+bool path_has_protocol(const char *path);
+char *path_combine(const char *dir, const char *name);
+void bdrv_refresh_filename(BlockDriverState *bs);
+bool bdrv_refresh_limits(BlockDriverState *bs, GError **error);
+
+/* Frees what a node's name or blockers hold in the context. */
+void blockers_remove_node(BlockDriverState *bs);
+
+/* ---- I/O on nodes (io.c, zeroes.c, status.c, flush.c) ---- */
+
+int coroutine_fn bdrv_co_block_status_chain(BdrvChild *child, bool want_zero, int64_t offset,
+                                            int64_t bytes, BlockStatus *status);
+int64_t coroutine_fn bdrv_co_getlength_bs(BlockDriverState *bs);
+int coroutine_fn bdrv_co_flush_bs(BlockDriverState *bs);
+int bdrv_flush_bs(BlockDriverState *bs);            /* blocking */
+int64_t coroutine_fn bdrv_co_get_allocated_file_size(BlockDriverState *bs);
+
+#endif

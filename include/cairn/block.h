@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The embedder's API: open an image, read and write it, ask what it is.
+ *
+ * Data calls come in three forms with one meaning. blk_NAME blocks (outside
+ * coroutines); blk_co_NAME runs in a coroutine; blk_aio_NAME calls back. They may be
+ * made on any thread, on several at once, and run in the thread's own AioContext.
+ * They return 0 (or a count where said so) or -errno: -EIO outside the image, -ENOMEDIUM after
+ * blk_close, -EROFS/-EPERM where writing is not allowed.
+ *
+ * Control calls (open, close, reopen, create, check, info) run outside
+ * coroutines, one at a time in a context, and report by GError.
+ */
+#ifndef CAIRN_BLOCK_H
+#define CAIRN_BLOCK_H
+
+#include <cairn/context.h>
+#include <cairn/iov.h>
+
+G_BEGIN_DECLS
+
+typedef struct BlockBackend BlockBackend;
+
+#define BDRV_SECTOR_SIZE 512
+#define BDRV_REQUEST_MAX_BYTES ((int64_t)(2147483648LL - 512))   /* of one request */
+
+/* Flags of opening. The options "read-only", "cache.direct"... override those that match. */
+enum {
+    BLK_O_RDWR         = 1 << 0,
+    BLK_O_PROBE        = 1 << 1,    /* guess the format where none is named */
+    BLK_O_NO_BACKING   = 1 << 2,    /* do not open backing files */
+    BLK_O_NO_IO        = 1 << 3,    /* no guest data will be read: keys are not needed */
+    BLK_O_RESIZE       = 1 << 4,    /* blk_truncate() will be used */
+    BLK_O_SHARE_WRITE  = 1 << 5,    /* let other users write and resize (the tools, on raw) */
+    BLK_O_FORCE_SHARE  = 1 << 6,    /* take no locks; read-only opens only */
+    BLK_O_NOCACHE      = 1 << 7,    /* cache.direct=on */
+    BLK_O_NO_FLUSH     = 1 << 8,    /* cache.no-flush=on */
+    BLK_O_WRITETHROUGH = 1 << 9,    /* every write is flushed */
+    BLK_O_UNMAP        = 1 << 10,   /* discard=unmap */
+    BLK_O_AUTO_RDONLY  = 1 << 11,   /* fall back to read-only */
+    BLK_O_WARN_PROBE   = 1 << 12,   /* report the guess of raw on a writable open by the warning callback */
+};
+
+/* Flags of requests. */
+typedef enum BdrvRequestFlags {
+    BDRV_REQ_FUA              = 1 << 0,  /* durable when the request completes */
+    BDRV_REQ_MAY_UNMAP        = 1 << 1,  /* zeroes: may deallocate */
+    BDRV_REQ_NO_FALLBACK      = 1 << 2,  /* zeroes: -ENOTSUP rather than writing bytes */
+    BDRV_REQ_WRITE_COMPRESSED = 1 << 3,
+    BDRV_REQ_ZERO_WRITE       = 1 << 4,  /* internal: there is no data */
+    BDRV_REQ_SERIALISING      = 1 << 5,  /* wait for all that overlaps */
+    BDRV_REQ_WRITE_UNCHANGED  = 1 << 6,  /* what is read back stays the same */
+} BdrvRequestFlags;
+
+/**
+ * blk_open:
+ * @name: a path, "json:{...}", or "proto:..."
+ * @flags: BLK_O_*
+ * Returns: the handle, or NULL with @error. Without a driver named in @name and
+ * without BLK_O_PROBE: "no format given: name it, or allow probing".
+ */
+CAIRN_API BlockBackend *blk_open(CairnContext *ctx, const char *name, int flags,
+                                 GError **error);
+
+/** blk_open_opts: @options: "driver=qcow,file.filename=x"; a bare first word is a node name. */
+CAIRN_API BlockBackend *blk_open_opts(CairnContext *ctx, const char *options,
+                                      int flags, GError **error);
+
+/** blk_open_qdict: @filename: NULL, or as for blk_open(); @options: flat or nested, NULL for none; not changed. */
+CAIRN_API BlockBackend *blk_open_qdict(CairnContext *ctx, const char *filename,
+                                       const QDict *options, int flags,
+                                       GError **error);
+
+/** blk_ref, blk_unref: the last reference flushes and closes; errors of that are lost: call blk_close() to see them. */
+CAIRN_API BlockBackend *blk_ref(BlockBackend *blk);
+CAIRN_API void blk_unref(BlockBackend *blk);
+
+/** blk_close: drains, flushes and closes; later requests give -ENOMEDIUM. Returns: 0 or the flush's -errno. */
+CAIRN_API int blk_close(BlockBackend *blk);
+
+/**
+ * blk_reopen:
+ * @options: flat runtime options to change ("read-only", "cache.direct", "l2-cache-size", "backing.read-only"...)
+ * Changes the whole chain in one transaction: on failure everything is as before.
+ */
+CAIRN_API bool blk_reopen(BlockBackend *blk, const QDict *options, GError **error);
+
+/* ---- questions (any thread) ------------------------------------------ */
+
+CAIRN_API CairnContext *blk_get_context(BlockBackend *blk);
+CAIRN_API const char *blk_get_format(BlockBackend *blk);       /* driver name of the root node */
+CAIRN_API const char *blk_get_node_name(BlockBackend *blk);
+CAIRN_API const char *blk_get_filename(BlockBackend *blk);     /* as the tools print it */
+CAIRN_API bool blk_is_writable(BlockBackend *blk);
+/** blk_get_probe_score: 0 where the format was named; else the winner's score (1..100). */
+CAIRN_API int blk_get_probe_score(BlockBackend *blk);
+CAIRN_API uint32_t blk_get_request_alignment(BlockBackend *blk);
+CAIRN_API int64_t blk_get_cluster_size(BlockBackend *blk);     /* bytes; 0: none */
+CAIRN_API int64_t blk_get_opt_transfer(BlockBackend *blk);     /* bytes; 0: none */
+CAIRN_API bool blk_has_zero_init(BlockBackend *blk);           /* a fresh image reads as zeros */
+CAIRN_API bool blk_is_encrypted(BlockBackend *blk);
+CAIRN_API bool blk_has_backing(BlockBackend *blk);
+CAIRN_API void blk_set_write_cache(BlockBackend *blk, bool enabled);   /* false: each write is FUA */
+
+/* ---- data, blocking -------------------------------------------------- */
+
+CAIRN_API int64_t blk_getlength(BlockBackend *blk);
+CAIRN_API int blk_pread(BlockBackend *blk, int64_t offset, int64_t bytes, void *buf);
+CAIRN_API int blk_pwrite(BlockBackend *blk, int64_t offset, int64_t bytes,
+                         const void *buf, BdrvRequestFlags flags);
+CAIRN_API int blk_preadv(BlockBackend *blk, int64_t offset, const IOVector *iov,
+                         BdrvRequestFlags flags);
+CAIRN_API int blk_pwritev(BlockBackend *blk, int64_t offset, const IOVector *iov,
+                          BdrvRequestFlags flags);
+CAIRN_API int blk_pwrite_zeroes(BlockBackend *blk, int64_t offset, int64_t bytes,
+                                BdrvRequestFlags flags);
+CAIRN_API int blk_pdiscard(BlockBackend *blk, int64_t offset, int64_t bytes);
+CAIRN_API int blk_flush(BlockBackend *blk);
+
+typedef enum PreallocMode {
+    PREALLOC_MODE_OFF, PREALLOC_MODE_METADATA, PREALLOC_MODE_FALLOC,
+    PREALLOC_MODE_FULL,
+} PreallocMode;
+
+/** blk_truncate: sets the length; needs BLK_O_RESIZE. */
+CAIRN_API bool blk_truncate(BlockBackend *blk, int64_t bytes, PreallocMode prealloc,
+                            GError **error);
+
+/* Answers of block status. */
+enum {
+    BDRV_BLOCK_DATA         = 1 << 0,   /* reads come from this node's storage */
+    BDRV_BLOCK_ZERO         = 1 << 1,   /* reads as zeros */
+    BDRV_BLOCK_OFFSET_VALID = 1 << 2,   /* host_offset holds */
+    BDRV_BLOCK_RAW          = 1 << 3,   /* internal: ask the child that was named */
+    BDRV_BLOCK_ALLOCATED    = 1 << 4,   /* this node answers, not its backing file */
+    BDRV_BLOCK_EOF          = 1 << 5,   /* the run ends at the end of the node */
+    BDRV_BLOCK_RECURSE      = 1 << 6,   /* internal: a child may know about holes */
+    BDRV_BLOCK_COMPRESSED   = 1 << 7,
+};
+
+typedef struct BlockStatus {
+    int flags;                  /* BDRV_BLOCK_* */
+    int64_t bytes;              /* length of the run, > 0 (0 at the end) */
+    int64_t host_offset;        /* in @filename; valid with OFFSET_VALID */
+    const char *filename;       /* file that holds the bytes; NULL if unknown; valid until the graph changes */
+    int depth;                  /* 0: this image, 1: its backing file, ... */
+} BlockStatus;
+
+/** blk_block_status: the image's own layer: ALLOCATED tells whether it answers itself. */
+CAIRN_API int blk_block_status(BlockBackend *blk, int64_t offset, int64_t bytes,
+                               BlockStatus *status);
+/** blk_block_status_chain: follows backing files; depth says where the answer stands. Runs are as long as they can be found cheaply; equal neighbours may follow. */
+CAIRN_API int blk_block_status_chain(BlockBackend *blk, int64_t offset,
+                                     int64_t bytes, BlockStatus *status);
+
+/* ---- data, in coroutines ---------------------------------------------- */
+
+CAIRN_API int64_t coroutine_fn blk_co_getlength(BlockBackend *blk);
+CAIRN_API int coroutine_fn blk_co_pread(BlockBackend *blk, int64_t offset,
+                                        int64_t bytes, void *buf);
+CAIRN_API int coroutine_fn blk_co_pwrite(BlockBackend *blk, int64_t offset,
+                                         int64_t bytes, const void *buf,
+                                         BdrvRequestFlags flags);
+CAIRN_API int coroutine_fn blk_co_preadv(BlockBackend *blk, int64_t offset,
+                                         const IOVector *iov, BdrvRequestFlags flags);
+CAIRN_API int coroutine_fn blk_co_pwritev(BlockBackend *blk, int64_t offset,
+                                          const IOVector *iov, BdrvRequestFlags flags);
+CAIRN_API int coroutine_fn blk_co_pwrite_zeroes(BlockBackend *blk, int64_t offset,
+                                                int64_t bytes, BdrvRequestFlags flags);
+CAIRN_API int coroutine_fn blk_co_pdiscard(BlockBackend *blk, int64_t offset,
+                                           int64_t bytes);
+CAIRN_API int coroutine_fn blk_co_flush(BlockBackend *blk);
+CAIRN_API int coroutine_fn blk_co_block_status(BlockBackend *blk, int64_t offset,
+                                               int64_t bytes, BlockStatus *status);
+CAIRN_API int coroutine_fn blk_co_block_status_chain(BlockBackend *blk, int64_t offset,
+                                                     int64_t bytes, BlockStatus *status);
+
+/* ---- data, by callback ------------------------------------------------ */
+
+/** BlockCompletionFunc: @ret: 0 or -errno. Called from the submitting thread's AioContext, never before the call returns. */
+typedef void BlockCompletionFunc(void *opaque, int ret);
+
+CAIRN_API void blk_aio_preadv(BlockBackend *blk, int64_t offset, const IOVector *iov,
+                              BdrvRequestFlags flags, BlockCompletionFunc *cb, void *opaque);
+CAIRN_API void blk_aio_pwritev(BlockBackend *blk, int64_t offset, const IOVector *iov,
+                               BdrvRequestFlags flags, BlockCompletionFunc *cb, void *opaque);
+CAIRN_API void blk_aio_pwrite_zeroes(BlockBackend *blk, int64_t offset, int64_t bytes,
+                                     BdrvRequestFlags flags, BlockCompletionFunc *cb,
+                                     void *opaque);
+CAIRN_API void blk_aio_pdiscard(BlockBackend *blk, int64_t offset, int64_t bytes,
+                                BlockCompletionFunc *cb, void *opaque);
+CAIRN_API void blk_aio_flush(BlockBackend *blk, BlockCompletionFunc *cb, void *opaque);
+
+/** blk_io_plug: requests up to the matching blk_io_unplug() of this thread may be submitted together. */
+CAIRN_API void blk_io_plug(BlockBackend *blk);
+CAIRN_API void blk_io_unplug(BlockBackend *blk);
+
+/** blk_drain: waits until no request of @blk runs. Outside coroutines. */
+CAIRN_API void blk_drain(BlockBackend *blk);
+
+/* ---- image management (control calls) --------------------------------- */
+
+/** blk_get_specific: what the tools' info prints of an open image: keys of the schema's ImageInfo. */
+CAIRN_API QDict *blk_get_image_info(BlockBackend *blk, GError **error);
+
+/**
+ * cairn_image_info:
+ * Opens @filename (or @options) without its backing files and describes it: a list of one
+ * ImageInfo, or with @chain one for each image of the chain, top first. A loop is an error that names the file.
+ */
+CAIRN_API QList *cairn_image_info(CairnContext *ctx, const char *filename,
+                                  const QDict *options, int flags, bool chain,
+                                  GError **error);
+
+typedef struct BlockDriverInfo {
+    int64_t cluster_size;       /* bytes; 0: none */
+    int64_t vm_state_offset;    /* bytes; 0 where the format has none */
+    bool is_dirty;
+} BlockDriverInfo;
+
+CAIRN_API bool blk_get_info(BlockBackend *blk, BlockDriverInfo *info, GError **error);
+
+typedef enum BlockCheckFix {
+    BLOCK_CHECK_FIX_NONE = 0, BLOCK_CHECK_FIX_LEAKS = 1, BLOCK_CHECK_FIX_ERRORS = 2,
+} BlockCheckFix;
+
+typedef struct BlockCheckResult {
+    int64_t corruptions, leaks, check_errors;
+    int64_t corruptions_fixed, leaks_fixed;
+    int64_t allocated_clusters, total_clusters, fragmented_clusters,
+            compressed_clusters;
+    int64_t image_end_offset;   /* bytes */
+    /* Called for each finding, one line without newline; may be NULL. */
+    void (*report)(const char *message, void *opaque);
+    void *opaque;
+} BlockCheckResult;
+
+/** blk_check: false with code ENOTSUP where the format has no checks. Findings are no error. */
+CAIRN_API bool blk_check(BlockBackend *blk, BlockCheckResult *result,
+                         BlockCheckFix fix, GError **error);
+
+/** blk_make_empty: drops what the image holds above its backing file. */
+CAIRN_API bool blk_make_empty(BlockBackend *blk, GError **error);
+
+/* A creation in two steps, so that all that can be known is checked before anything is touched. */
+typedef struct BlockCreate BlockCreate;
+
+/**
+ * blk_create_prepare:
+ * @format: driver name
+ * @backing, @backing_format: NULL for none; override options of that name
+ * @options: flat creation options as text (see blk_create_help()); may be NULL; not changed
+ * @size: bytes; -1: not given (then "size" of @options, or the backing file's)
+ * @check_backing: open the backing file (create -u: false)
+ */
+CAIRN_API BlockCreate *blk_create_prepare(CairnContext *ctx, const char *filename,
+                                          const char *format, const char *backing,
+                                          const char *backing_format,
+                                          const QDict *options, int64_t size,
+                                          bool check_backing, GError **error);
+/** blk_create_describe: "Formatting 'x', fmt=qcow size=..." Free with g_free(). */
+CAIRN_API char *blk_create_describe(const BlockCreate *create);
+CAIRN_API bool blk_create_run(BlockCreate *create, GError **error);
+CAIRN_API void blk_create_free(BlockCreate *create);
+
+/** blk_create: prepare and run in one. */
+CAIRN_API bool blk_create(CairnContext *ctx, const char *filename, const char *format,
+                          const QDict *options, int64_t size, GError **error);
+
+/** blk_create_help: the text of "-o help"; @filename NULL: without the protocol's options. */
+CAIRN_API char *blk_create_help(CairnContext *ctx, const char *format,
+                                const char *filename, GError **error);
+
+/** cairn_probe: which format a file's bytes look like. Returns: a static name, with @score 1..100; NULL with @error. */
+CAIRN_API const char *cairn_probe(CairnContext *ctx, const char *filename,
+                                  int *score, GError **error);
+
+/** BlockWarnFunc: texts for a person, complete lines without the last newline. */
+typedef void BlockWarnFunc(const char *text, void *opaque);
+/** cairn_context_set_warn_func: who hears warnings of this context; default: nobody. */
+CAIRN_API void cairn_context_set_warn_func(CairnContext *ctx, BlockWarnFunc *func,
+                                           void *opaque);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BlockBackend, blk_unref)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BlockCreate, blk_create_free)
+
+G_END_DECLS
+
+#endif

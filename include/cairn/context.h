@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * CairnContext: everything that is process-wide in other block layers. Two
+ * contexts share nothing. A function that takes a context accepts NULL for the default one.
+ */
+#ifndef CAIRN_CONTEXT_H
+#define CAIRN_CONTEXT_H
+
+#include <cairn/aio.h>
+#include <cairn/secret.h>
+
+G_BEGIN_DECLS
+
+typedef struct CairnContext CairnContext;
+
+CAIRN_API CairnContext *cairn_context_new(void);
+CAIRN_API CairnContext *cairn_context_ref(CairnContext *ctx);
+CAIRN_API void cairn_context_unref(CairnContext *ctx);
+
+/** cairn_context_default: the one process-wide object, made at the first use. */
+CAIRN_API CairnContext *cairn_context_default(void);
+
+/* What names found inside images may open (docs/options-and-secrets.md). */
+typedef enum CairnImagePolicy {
+    CAIRN_IMAGE_POLICY_SAME_FOLDER, /* the default: regular files in the image's folder or below, no links out; a backing file of unrecorded format is raw */
+    CAIRN_IMAGE_POLICY_ALLOW_ALL,   /* the tools: any plain path; a backing file's format is probed */
+    CAIRN_IMAGE_POLICY_NONE,        /* no name found in an image is followed */
+} CairnImagePolicy;
+
+CAIRN_API void cairn_context_set_image_policy(CairnContext *ctx, CairnImagePolicy policy);
+
+/**
+ * cairn_context_set_restricted:
+ * @drivers: NULL-ended names of the drivers that may be opened, or NULL for no limit
+ * The mode of an embedder that runs guests: drivers refuse what they only support for
+ * getting data out (AES-encrypted qcow).
+ */
+CAIRN_API void cairn_context_set_restricted(CairnContext *ctx, bool restricted,
+                                            const char *const *drivers);
+
+/** cairn_secret_add_file: the file's whole content becomes the secret @id. */
+CAIRN_API bool cairn_secret_add_file(CairnContext *ctx, const char *id,
+                                     const char *filename, GError **error);
+CAIRN_API bool cairn_secret_add_bytes(CairnContext *ctx, const char *id,
+                                      const void *data, size_t bytes,
+                                      GError **error);
+
+/**
+ * cairn_object_add:
+ * @text: as after --object: "secret,id=sec0,file=key.txt", or a JSON object with "qom-type"
+ */
+CAIRN_API bool cairn_object_add(CairnContext *ctx, const char *text, GError **error);
+
+/** cairn_object_help: @type NULL: the object types, else the type's options. Free with g_free(). */
+CAIRN_API char *cairn_object_help(const char *type, GError **error);
+
+/** cairn_context_list_drivers: NULL-ended names; @formats_only leaves out protocols. Free with g_strfreev(). */
+CAIRN_API char **cairn_context_list_drivers(CairnContext *ctx, bool formats_only);
+
+/** cairn_context_list_nodes: NULL-ended node names. Free with g_strfreev(). */
+CAIRN_API char **cairn_context_list_nodes(CairnContext *ctx);
+
+/** cairn_context_list_blockers: NULL-ended reasons why @operation ("migration") is blocked now. Free with g_strfreev(). */
+CAIRN_API char **cairn_context_list_blockers(CairnContext *ctx, const char *operation);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(CairnContext, cairn_context_unref)
+
+G_END_DECLS
+
+#endif

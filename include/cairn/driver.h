@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The driver author's API: the vtable, what a node looks like from inside its driver, and how
+ * a driver talks to its children. docs/writing-a-driver.md walks through an example.
+ *
+ * 1. Callbacks with _co_ run in a coroutine and may yield; all others run outside coroutines, under
+ *    the context's control lock, with the node drained (open and close included).
+ * 2. Data callbacks of one node run on several threads at once; the driver guards its state.
+ * 3. The core has checked each request: inside the node (except where flags say
+ *    otherwise), aligned to request_alignment, at most max_transfer bytes.
+ */
+#ifndef CAIRN_DRIVER_H
+#define CAIRN_DRIVER_H
+
+#include <cairn/block.h>
+
+G_BEGIN_DECLS
+
+typedef struct BlockDriver BlockDriver;
+typedef struct BlockDriverState BlockDriverState;
+typedef struct BdrvChild BdrvChild;
+typedef struct BdrvNodePrivate BdrvNodePrivate;
+
+/* ---- permissions and roles -------------------------------------------- */
+
+enum {
+    BLK_PERM_CONSISTENT_READ = 1 << 0,
+    BLK_PERM_WRITE           = 1 << 1,
+    BLK_PERM_WRITE_UNCHANGED = 1 << 2,
+    BLK_PERM_RESIZE          = 1 << 3,
+    BLK_PERM_ALL             = 0xf,
+};
+
+typedef enum BdrvChildRole {
+    BDRV_CHILD_DATA     = 1 << 0,
+    BDRV_CHILD_METADATA = 1 << 1,
+    BDRV_CHILD_FILTERED = 1 << 2,
+    BDRV_CHILD_COW      = 1 << 3,
+    BDRV_CHILD_PRIMARY  = 1 << 4,
+    BDRV_CHILD_IMAGE    = BDRV_CHILD_DATA | BDRV_CHILD_METADATA | BDRV_CHILD_PRIMARY,
+} BdrvChildRole;
+
+/* An edge of the graph: one parent's use of one node. */
+struct BdrvChild {
+    BlockDriverState *bs;       /* never NULL while attached */
+    char *name;                 /* "file", "backing", ...; "root" for a backend's */
+    BdrvChildRole role;
+    uint64_t perm;              /* BLK_PERM_*: granted to this parent */
+    uint64_t shared_perm;       /* BLK_PERM_*: what it lets other parents have */
+    BlockDriverState *parent_bs;    /* NULL: the parent is a BlockBackend */
+    BlockBackend *parent_blk;       /* NULL: the parent is a node */
+    /*< private >*/
+    uint64_t saved_perm, saved_shared;  /* during a permission update */
+};
+
+/* ---- a node ------------------------------------------------------------ */
+
+typedef struct BlockLimits {
+    uint32_t request_alignment; /* bytes, power of two, 1..1 MiB; default 1 */
+    int64_t max_transfer;       /* bytes, 0: none */
+    int64_t opt_transfer;       /* bytes, 0: none */
+    int64_t max_pwrite_zeroes;  /* bytes, 0: none */
+    uint32_t pwrite_zeroes_alignment;   /* bytes, 0: request_alignment */
+    int64_t max_pdiscard;       /* bytes, 0: none */
+    uint32_t pdiscard_alignment;        /* bytes, 0: request_alignment */
+    size_t mem_alignment;       /* bytes, of buffers; default 1 */
+    int max_iov;                /* elements of one vector; default IOV_MAX */
+} BlockLimits;
+
+struct BlockDriverState {
+    const BlockDriver *drv;
+    void *opaque;               /* driver's state: instance_size bytes, zeroed, freed after close */
+    BdrvChild *file;            /* the child of that name, or NULL */
+    BdrvChild *backing;         /* NULL: none, or not opened */
+    BlockLimits bl;             /* written by refresh_limits only */
+    int open_flags;             /* BLK_O_* as now in force; changed by reopen */
+    bool read_only;
+    bool encrypted;             /* set by the driver's open */
+    bool probed;                /* the format was guessed */
+    int supported_write_flags;  /* BDRV_REQ_* that co_pwritev takes; the core does the rest */
+    int supported_zero_flags;   /* likewise co_pwrite_zeroes */
+    char *filename;             /* as the tools print it; never NULL */
+    char *exact_filename;       /* plain name that opens the same node; "" if none */
+    char node_name[32];
+    char *backing_file;         /* name as found in the image, set by open; NULL: none */
+    char *backing_format;       /* as recorded in the image; NULL: unknown */
+    BdrvNodePrivate *priv;      /* the core's */
+};
+
+/* ---- the vtable -------------------------------------------------------- */
+
+typedef struct BlockReopenState {
+    BlockDriverState *bs;
+    int flags;                  /* BLK_O_*: to be in force */
+    QDict *opts;                /* typed: the driver's own options after the change */
+    void *opaque;               /* driver's, from prepare to commit/abort */
+} BlockReopenState;
+
+typedef struct BlockCreateTarget {
+    CairnContext *context;
+    const char *filename;       /* as given by the user */
+} BlockCreateTarget;
+
+/*
+ * Only format_name is required; the text at each slot says what the core does
+ * without it. Returns of data callbacks: 0 or -errno.
+ */
+struct BlockDriver {
+    const char *format_name;    /* "qcow" */
+    const char *protocol_name;  /* "file": makes this a protocol driver, opened without a file child */
+    size_t instance_size;       /* bytes of opaque */
+    bool is_format;             /* interprets its file child; else it passes bytes or is a protocol */
+    bool is_filter;             /* same content as its one FILTERED child; absent data slots pass through */
+    bool supports_backing;      /* may have a "backing" child */
+    const OptionDesc *runtime_options;      /* absent: none */
+    const OptionDesc *create_options;       /* absent: cannot be created */
+    const char *const *strong_runtime_opts; /* NULL-ended names of options that change what is read ("offset"); absent: all */
+
+    /* -- probing and names -- */
+    /* 0..100: how surely these first bytes are this format. Pure. Absent: never probed. */
+    int (*bdrv_probe)(const uint8_t *buf, size_t bytes, const char *filename);
+    /* 0..100: how surely a path names a device of this driver. Absent: 0. */
+    int (*bdrv_probe_device)(const char *filename);
+    /* Splits "proto:..." into options. Absent: "filename" = what follows the prefix. */
+    bool (*bdrv_parse_filename)(const char *filename, QDict *options, GError **error);
+
+    /* -- life -- */
+    /* @opts: the driver's own options, checked by runtime_options, flat; the driver opens its children (bdrv_open_child). Absent: nothing to do. */
+    bool (*bdrv_open)(BlockDriverState *bs, QDict *opts, int flags, GError **error);
+    void (*bdrv_close)(BlockDriverState *bs);
+    /* Absent prepare: flags may change, options may not. Commit and abort never fail. */
+    bool (*bdrv_reopen_prepare)(BlockReopenState *state, GError **error);
+    void (*bdrv_reopen_commit)(BlockReopenState *state);
+    void (*bdrv_reopen_abort)(BlockReopenState *state);
+    /* Sets bs->exact_filename from the options. Absent: as opened. */
+    void (*bdrv_refresh_filename)(BlockDriverState *bs);
+    /* Absent: alignment and memory limits of the file child, else defaults. */
+    bool (*bdrv_refresh_limits)(BlockDriverState *bs, GError **error);
+    bool (*bdrv_get_info)(BlockDriverState *bs, BlockDriverInfo *info, GError **error);
+    /* Absent: ENOTSUP. Nothing of the node is in use by requests. */
+    bool (*bdrv_make_empty)(BlockDriverState *bs, GError **error);
+    bool (*bdrv_change_backing_file)(BlockDriverState *bs, const char *name,
+                                     const char *format, GError **error);
+    /* The node must start no I/O of its own between them. Absent: it has none. */
+    void (*bdrv_drain_begin)(BlockDriverState *bs);
+    void (*bdrv_drain_end)(BlockDriverState *bs);
+
+    /* -- graph -- */
+    /* What the node needs of a child, given what its parents want of it. Absent: bdrv_default_perms(). */
+    void (*bdrv_child_perm)(BlockDriverState *bs, BdrvChild *child, BdrvChildRole role,
+                            const BlockReopenState *reopen, uint64_t perm,
+                            uint64_t shared, uint64_t *nperm, uint64_t *nshared);
+    /* Two phases: check may fail and must be undone by abort, set may not. Absent: nothing to do. */
+    bool (*bdrv_check_perm)(BlockDriverState *bs, uint64_t perm, uint64_t shared,
+                            GError **error);
+    void (*bdrv_set_perm)(BlockDriverState *bs, uint64_t perm, uint64_t shared);
+    void (*bdrv_abort_perm)(BlockDriverState *bs);
+    /* Whether a new image reads as zeros. Absent: false (filters: their child's). */
+    bool (*bdrv_has_zero_init)(BlockDriverState *bs);
+
+    /* -- creation -- */
+    /* @options: typed and nested, checked by create_options; @file: open for writing and resizing, NULL for a protocol driver. */
+    bool coroutine_fn (*bdrv_co_create)(const BlockCreateTarget *target, BlockBackend *file,
+                                        const QDict *options, GError **error);
+    /*
+     * @opts: flat texts, this driver's and its protocol's. Checks everything first, then a format driver
+     * calls bdrv_co_create_storage() and its own co_create.
+     */
+    bool coroutine_fn (*bdrv_co_create_opts)(const BlockCreateTarget *target, QDict *opts,
+                                             GError **error);
+
+    /* -- data -- */
+    /* Bytes, or -errno. Absent: the file child's. */
+    int64_t coroutine_fn (*bdrv_co_getlength)(BlockDriverState *bs);
+    /* Allocated bytes in the host, or -errno. Absent: the file child's, else -ENOTSUP. */
+    int64_t coroutine_fn (*bdrv_co_get_allocated_file_size)(BlockDriverState *bs);
+    int coroutine_fn (*bdrv_co_preadv)(BlockDriverState *bs, int64_t offset, int64_t bytes,
+                                       const IOVector *iov, int flags);
+    int coroutine_fn (*bdrv_co_pwritev)(BlockDriverState *bs, int64_t offset, int64_t bytes,
+                                        const IOVector *iov, int flags);
+    /* Absent: -ENOTSUP. */
+    int coroutine_fn (*bdrv_co_pwritev_compressed)(BlockDriverState *bs, int64_t offset,
+                                                   int64_t bytes, const IOVector *iov);
+    /* Absent or -ENOTSUP: zeros are written. */
+    int coroutine_fn (*bdrv_co_pwrite_zeroes)(BlockDriverState *bs, int64_t offset,
+                                              int64_t bytes, int flags);
+    /* Absent or -ENOTSUP: nothing happens, with success. */
+    int coroutine_fn (*bdrv_co_pdiscard)(BlockDriverState *bs, int64_t offset, int64_t bytes);
+    /* Makes completed writes durable. The core flushes neither the file child nor the backing for a driver that has this slot. Absent: the children that hold data or metadata are flushed. */
+    int coroutine_fn (*bdrv_co_flush)(BlockDriverState *bs);
+    /* Absent: ENOTSUP. @exact: exactly @bytes, no rounding. */
+    bool coroutine_fn (*bdrv_co_truncate)(BlockDriverState *bs, int64_t bytes, bool exact,
+                                          PreallocMode prealloc, GError **error);
+    /* A mask of BDRV_BLOCK_*, or -errno; @pnum > 0. @map, @file: with OFFSET_VALID, @file NULL otherwise. Absent: all is data at the same offset of itself. */
+    int coroutine_fn (*bdrv_co_block_status)(BlockDriverState *bs, bool want_zero,
+                                             int64_t offset, int64_t bytes, int64_t *pnum,
+                                             int64_t *map, BlockDriverState **file);
+    /* Absent: ENOTSUP. */
+    bool coroutine_fn (*bdrv_co_check)(BlockDriverState *bs, BlockCheckResult *result,
+                                       BlockCheckFix fix, GError **error);
+};
+
+/** bdrv_register: adds a driver to @ctx (NULL: the default). @drv must outlive it. EEXIST if the name is taken. */
+CAIRN_API bool bdrv_register(CairnContext *ctx, const BlockDriver *drv, GError **error);
+
+/* ---- for open, close and reopen (outside coroutines) ------------------- */
+
+/**
+ * bdrv_open_child:
+ * Opens the node that the options "NAME.*", or "NAME" (a reference), describe, and attaches it. For "file" of a node
+ * opened by filename, that name.
+ * Returns: false with @error; "A block device must be specified for "NAME"" if the options say nothing.
+ */
+CAIRN_API bool bdrv_open_child(BlockDriverState *bs, const char *name,
+                               BdrvChildRole role, GError **error);
+
+/** bdrv_default_perms: the usual needs of filters, formats and backing files, by @role. */
+CAIRN_API void bdrv_default_perms(BlockDriverState *bs, BdrvChild *child,
+                                  BdrvChildRole role, const BlockReopenState *reopen,
+                                  uint64_t perm, uint64_t shared, uint64_t *nperm,
+                                  uint64_t *nshared);
+
+/** bdrv_refresh_child_perms: after a driver's needs changed by itself. */
+CAIRN_API bool bdrv_refresh_child_perms(BlockDriverState *bs, GError **error);
+
+CAIRN_API CairnContext *bdrv_get_context(BlockDriverState *bs);
+CAIRN_API CairnSecrets *bdrv_get_secrets(BlockDriverState *bs);
+CAIRN_API CairnSecrets *cairn_context_get_secrets(CairnContext *ctx);
+CAIRN_API bool bdrv_is_restricted(BlockDriverState *bs);
+/** bdrv_warn: to the context's warning callback. */
+CAIRN_API void bdrv_warn(BlockDriverState *bs, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+/** bdrv_add_blocker: @operation ("migration") is blocked while the node lives. @format may name the node by its node_name. */
+CAIRN_API void bdrv_add_blocker(BlockDriverState *bs, const char *operation,
+                                const char *format, ...) G_GNUC_PRINTF(3, 4);
+
+/** bdrv_pread and the like: blocking, for open, close and reopen. Reads past the end give zeros for less than request_alignment, else -EIO. */
+CAIRN_API int bdrv_pread(BdrvChild *child, int64_t offset, int64_t bytes, void *buf);
+CAIRN_API int bdrv_pwrite(BdrvChild *child, int64_t offset, int64_t bytes,
+                          const void *buf, int flags);
+CAIRN_API int bdrv_flush(BdrvChild *child);
+CAIRN_API int64_t bdrv_getlength(BdrvChild *child);
+CAIRN_API bool bdrv_truncate(BdrvChild *child, int64_t bytes, bool exact,
+                             PreallocMode prealloc, GError **error);
+
+/** bdrv_run_co: runs @entry in a coroutine and waits for its end, polling the thread's AioContext. Outside coroutines. */
+CAIRN_API void bdrv_run_co(CoroutineEntry *entry, void *opaque);
+
+/* ---- for requests (in coroutines) --------------------------------------- */
+
+CAIRN_API int coroutine_fn bdrv_co_preadv(BdrvChild *child, int64_t offset, int64_t bytes,
+                                          const IOVector *iov, int flags);
+CAIRN_API int coroutine_fn bdrv_co_pwritev(BdrvChild *child, int64_t offset, int64_t bytes,
+                                           const IOVector *iov, int flags);
+CAIRN_API int coroutine_fn bdrv_co_pread(BdrvChild *child, int64_t offset, int64_t bytes,
+                                         void *buf);
+CAIRN_API int coroutine_fn bdrv_co_pwrite(BdrvChild *child, int64_t offset, int64_t bytes,
+                                          const void *buf, int flags);
+CAIRN_API int coroutine_fn bdrv_co_pwrite_zeroes(BdrvChild *child, int64_t offset,
+                                                 int64_t bytes, int flags);
+CAIRN_API int coroutine_fn bdrv_co_pdiscard(BdrvChild *child, int64_t offset, int64_t bytes);
+CAIRN_API int coroutine_fn bdrv_co_flush(BdrvChild *child);
+CAIRN_API int64_t coroutine_fn bdrv_co_getlength(BdrvChild *child);
+CAIRN_API bool coroutine_fn bdrv_co_truncate(BdrvChild *child, int64_t bytes, bool exact,
+                                             PreallocMode prealloc, GError **error);
+CAIRN_API int coroutine_fn bdrv_co_block_status(BdrvChild *child, bool want_zero,
+                                                int64_t offset, int64_t bytes,
+                                                int64_t *pnum, int64_t *map,
+                                                BlockDriverState **file);
+
+typedef enum BdrvWorkKind {
+    BDRV_WORK_IO,               /* may block for long; many at once */
+    BDRV_WORK_CPU,              /* as many at once as there are processors */
+} BdrvWorkKind;
+
+/** bdrv_co_run_work: runs @func in a worker thread while the coroutine waits. Returns: what @func returned. */
+CAIRN_API int coroutine_fn bdrv_co_run_work(BlockDriverState *bs, BdrvWorkKind kind,
+                                            int (*func)(void *opaque), void *opaque);
+
+/** bdrv_co_create_storage: for co_create_opts of a format: creates the protocol's file by what is left in @opts and opens it for writing and resizing. NULL with @error. */
+CAIRN_API BlockBackend *coroutine_fn bdrv_co_create_storage(const BlockCreateTarget *target,
+                                                            QDict *opts, GError **error);
+
+/** bdrv_buffer_alloc: @bytes aligned to the node's mem_alignment; NULL without memory. Free with bdrv_buffer_free(). */
+CAIRN_API void *bdrv_buffer_alloc(BlockDriverState *bs, size_t bytes);
+CAIRN_API void bdrv_buffer_free(void *buf);
+
+G_END_DECLS
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Worker threads for blocking calls and for CPU work. Threads start on demand
+ * and end when idle.
+ */
+#ifndef UTIL_WORKER_POOL_H
+#define UTIL_WORKER_POOL_H
+
+#include <cairn/coroutine.h>
+
+typedef struct WorkerPool WorkerPool;
+typedef int WorkerFunc(void *opaque);
+
+/* @max_threads: > 0 */
+WorkerPool *worker_pool_new(int max_threads);
+/* Waits for running work. */
+void worker_pool_free(WorkerPool *pool);
+
+/* Runs @func in a worker thread while the coroutine waits. Returns: what @func returned. */
+int coroutine_fn worker_pool_co_run(WorkerPool *pool, WorkerFunc *func, void *opaque);
+
+#endif
