@@ -64,12 +64,16 @@ struct BdrvNodePrivate {
     int probe_score;
     char *image_dir;            /* folder for relative names; NULL: unknown */
 
-    GMutex reqs_lock;           /* guards the two below (overlap.c) */
-    GQueue tracked;             /* BdrvTrackedRequest * */
+    int drained;                /* nested driver drains; under ctl */
+
+    /* The data plane's: bdrv_node_io_init(), bdrv_node_io_cleanup() (overlap.c). */
+    GMutex reqs_lock;           /* guards the two below */
+    GQueue tracked;             /* BdrvTrackedRequest *, in order of arrival */
     CoQueue serial_waiters;     /* woken whenever a tracked request ends */
     gint serialising;           /* atomic: serialising requests in tracked */
-
+    gint untracked;             /* atomic: writes that run without being tracked */
     gint write_gen, flushed_gen;    /* atomic: writes completed; generation of the last flush */
+    int64_t length;             /* atomic (__atomic_*): lower bound of the true length; -1: not asked yet */
 };
 
 /* ---- backends (backend.c) ---- */
@@ -81,14 +85,23 @@ struct BlockBackend {
     uint64_t perm, shared_perm;
     int flags;                  /* BLK_O_* of opening */
     gint write_cache;           /* atomic bool; false: writes are FUA */
-    gint in_flight;             /* atomic: requests inside */
-    gint quiesce;               /* atomic: > 0: new requests wait */
+    bool grows;                 /* writes past the end extend: files being created */
+    bool quiesced_by_all;       /* by drain_all_begin(); under ctl */
+
+    /* The data plane's: blk_io_init(), blk_io_cleanup() (drain.c). */
+    gint activity;              /* atomic: requests inside + BLK_QUIESCE * nested drains (then new requests wait) */
     GMutex lock;                /* guards the two below */
-    CoQueue quiesced;           /* requests that wait for quiesce to end */
-    GSList *drainers;           /* AioContext * to notify when in_flight falls to 0 */
+    CoQueue quiesced;           /* requests that wait for the drains to end */
+    GSList *drainers;           /* AioContext * to notify when the last request ends */
 };
 
-/* Draining (drain.c), outside coroutines; may be nested. All backends of the context: then no request runs anywhere. */
+void blk_io_init(BlockBackend *blk);
+void blk_io_cleanup(BlockBackend *blk);     /* no request may be left */
+
+/*
+ * Draining (drain.c), outside coroutines, under ctl; may be nested. All backends of the context, and the drivers' own I/O:
+ * then no request runs anywhere. A backend may be made or closed in between.
+ */
 void drain_all_begin(CairnContext *ctx);
 void drain_all_end(CairnContext *ctx);
 void drain_blk_begin(BlockBackend *blk);
@@ -100,23 +113,26 @@ void blk_request_end(BlockBackend *blk);
 
 /* ---- request tracking (overlap.c) ---- */
 
+void bdrv_node_io_init(BlockDriverState *bs);
+void bdrv_node_io_cleanup(BlockDriverState *bs);
+
+/* A write under way. Reads are never tracked: no writer changes bytes that it was not asked to change. */
 struct BdrvTrackedRequest {
     BlockDriverState *bs;
-    int64_t offset, bytes;          /* as asked */
-    int64_t overlap_offset, overlap_bytes;  /* grown to the alignment when serialising */
-    bool is_write, serialising;
-    Coroutine *co;
-    BdrvTrackedRequest *waiting_for;    /* to see deadlocks */
+    int64_t offset, bytes;      /* grown to the alignment when serialising */
+    bool is_tracked;
+    bool is_serialising;
     GList link;
 };
 
-void tracked_request_begin(BdrvTrackedRequest *req, BlockDriverState *bs, int64_t offset,
-                           int64_t bytes, bool is_write);
+/*
+ * Enters a write. It waits for earlier ones that overlap it if it, or they, serialise: a read-modify-write of whole
+ * blocks excludes all others from them. @align: what the range is grown to when serialising.
+ */
+void coroutine_fn tracked_request_begin(BdrvTrackedRequest *req, BlockDriverState *bs,
+                                        int64_t offset, int64_t bytes, int64_t align,
+                                        bool serialise);
 void tracked_request_end(BdrvTrackedRequest *req);
-/* Makes @req exclude all that overlaps it when grown to @align; waits for what runs. */
-void coroutine_fn tracked_request_serialise(BdrvTrackedRequest *req, int64_t align);
-/* Waits for serialising requests that overlap @req. */
-void coroutine_fn tracked_request_wait_serialising(BdrvTrackedRequest *req);
 
 /* ---- graph (node.c, graph.c, perm.c) ---- */
 
@@ -161,8 +177,21 @@ bool bdrv_refresh_limits(BlockDriverState *bs, GError **error);
 /* Frees what a node's name or blockers hold in the context. */
 void blockers_remove_node(BlockDriverState *bs);
 
-/* ---- I/O on nodes (io.c, zeroes.c, status.c, flush.c) ---- */
+/* ---- I/O on nodes (io.c, write.c, zeroes.c, status.c, flush.c, truncate.c) ---- */
 
+/* The end that requests are checked against: the true length, rounded up to 512. -errno. */
+int64_t coroutine_fn bdrv_co_limit(BlockDriverState *bs, int64_t wanted);
+/* After a write or truncate: the node is at least (or, @exact, just) that long. */
+void bdrv_note_length(BlockDriverState *bs, int64_t bytes, bool exact);
+/* Range, permission and the guard of probed images; -errno. */
+int coroutine_fn bdrv_co_check_write(BdrvChild *child, int64_t offset, int64_t bytes, int flags);
+
+/* The child that a driver without a slot of its own passes requests to, or NULL. */
+BdrvChild *bdrv_filtered_child(BlockDriverState *bs);
+
+int coroutine_fn bdrv_co_status_bs(BlockDriverState *bs, bool want_zero, int64_t offset,
+                                   int64_t bytes, int64_t *pnum, int64_t *map,
+                                   BlockDriverState **file);
 int coroutine_fn bdrv_co_block_status_chain(BdrvChild *child, bool want_zero, int64_t offset,
                                             int64_t bytes, BlockStatus *status);
 int64_t coroutine_fn bdrv_co_getlength_bs(BlockDriverState *bs);

@@ -6,8 +6,10 @@
  * 1. Callbacks with _co_ run in a coroutine and may yield; all others run outside coroutines, under
  *    the context's control lock, with the node drained (open and close included).
  * 2. Data callbacks of one node run on several threads at once; the driver guards its state.
- * 3. The core has checked each request: inside the node (except where flags say
- *    otherwise), aligned to request_alignment, at most max_transfer bytes.
+ * 3. The core has checked each request: inside the node, aligned to request_alignment, at most
+ *    max_transfer bytes. Writes may pass the end where the parent holds BLK_PERM_RESIZE (they extend), or within the
+ *    last 512 bytes. The end is co_getlength() rounded up to request_alignment: bytes of a read past the true length
+ *    are zeros, given by the driver up to that alignment, beyond it by the core.
  */
 #ifndef CAIRN_DRIVER_H
 #define CAIRN_DRIVER_H
@@ -63,7 +65,7 @@ typedef struct BlockLimits {
     uint32_t pwrite_zeroes_alignment;   /* bytes, 0: request_alignment */
     int64_t max_pdiscard;       /* bytes, 0: none */
     uint32_t pdiscard_alignment;        /* bytes, 0: request_alignment */
-    size_t mem_alignment;       /* bytes, of buffers; default 1 */
+    size_t mem_alignment;       /* bytes, of each buffer's address; default 1. Above 1 the lengths of a vector's elements are multiples of request_alignment too */
     int max_iov;                /* elements of one vector; default IOV_MAX */
 } BlockLimits;
 
@@ -234,7 +236,7 @@ CAIRN_API void bdrv_warn(BlockDriverState *bs, const char *format, ...) G_GNUC_P
 CAIRN_API void bdrv_add_blocker(BlockDriverState *bs, const char *operation,
                                 const char *format, ...) G_GNUC_PRINTF(3, 4);
 
-/** bdrv_pread and the like: blocking, for open, close and reopen. Reads past the end give zeros for less than request_alignment, else -EIO. */
+/** bdrv_pread and the like: blocking, for open, close and reopen. Reads are -EIO past the length rounded up to 512; what lies between gives zeros. */
 CAIRN_API int bdrv_pread(BdrvChild *child, int64_t offset, int64_t bytes, void *buf);
 CAIRN_API int bdrv_pwrite(BdrvChild *child, int64_t offset, int64_t bytes,
                           const void *buf, int flags);
