@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* The built-in drivers, one line each; registry.c lists them in the table with which every context starts. */
+#ifndef BLOCK_DRIVERS_H
+#define BLOCK_DRIVERS_H
+
+#include <cairn/driver.h>
+
+extern const BlockDriver bdrv_file;
+extern const BlockDriver bdrv_host_device;
+extern const BlockDriver bdrv_raw;
+
+#endif
