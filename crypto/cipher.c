@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * AES in CBC mode over nettle.
+ * Invariant: nothing writes the key schedules after qcrypto_cipher_new() has returned.
+ * Source: NIST FIPS 197 (AES), SP 800-38A (CBC).
+ */
+#include "crypto/cipher.h"
+
+#include <errno.h>
+#include <nettle/aes.h>
+#include <nettle/cbc.h>
+#include <nettle/version.h>
+#include <string.h>
+
+#include "crypto/secmem.h"
+
+/* Encryption chains block to block; since 3.8 nettle has the chain in one fast function. */
+#define CIPHER_HAS_FAST_CBC \
+    (NETTLE_VERSION_MAJOR > 3 || (NETTLE_VERSION_MAJOR == 3 && NETTLE_VERSION_MINOR >= 8))
+
+typedef struct CipherKeys {
+    union {
+        struct aes128_ctx aes128;
+        struct aes256_ctx aes256;
+    } encrypt, decrypt;
+} CipherKeys;
+
+struct QCryptoCipher {
+    QCryptoCipherAlg alg;
+    SecMem *mem;
+    const CipherKeys *keys;     /* in mem */
+};
+
+static size_t cipher_key_bytes(QCryptoCipherAlg alg)
+{
+    return alg == QCRYPTO_CIPHER_AES_128 ? AES128_KEY_SIZE : AES256_KEY_SIZE;
+}
+
+static void cipher_set_keys(CipherKeys *keys, QCryptoCipherAlg alg, const uint8_t *key)
+{
+    if (alg == QCRYPTO_CIPHER_AES_128) {
+        aes128_set_encrypt_key(&keys->encrypt.aes128, key);
+        aes128_invert_key(&keys->decrypt.aes128, &keys->encrypt.aes128);
+    } else {
+        aes256_set_encrypt_key(&keys->encrypt.aes256, key);
+        aes256_invert_key(&keys->decrypt.aes256, &keys->encrypt.aes256);
+    }
+}
+
+QCryptoCipher *qcrypto_cipher_new(QCryptoCipherAlg alg, const uint8_t *key, size_t key_bytes,
+                                  GError **error)
+{
+    QCryptoCipher *cipher;
+    SecMem *mem;
+
+    if (key_bytes != cipher_key_bytes(alg)) {
+        cairn_set_error(error, EINVAL, "Cipher key length %zu should be %zu", key_bytes,
+                        cipher_key_bytes(alg));
+        return NULL;
+    }
+    mem = secmem_new(sizeof(CipherKeys), error);
+    if (!mem) {
+        return NULL;
+    }
+    cipher_set_keys((CipherKeys *)mem->data, alg, key);
+    cipher = g_new0(QCryptoCipher, 1);
+    cipher->alg = alg;
+    cipher->mem = mem;
+    cipher->keys = (const CipherKeys *)mem->data;
+    return cipher;
+}
+
+void qcrypto_cipher_free(QCryptoCipher *cipher)
+{
+    if (cipher) {
+        secmem_unref(cipher->mem);
+        g_free(cipher);
+    }
+}
+
+void qcrypto_cipher_cbc_encrypt(const QCryptoCipher *cipher, const uint8_t iv[16], const void *in,
+                                void *out, size_t bytes)
+{
+    uint8_t chain[AES_BLOCK_SIZE];
+
+    g_assert(bytes % AES_BLOCK_SIZE == 0);
+    memcpy(chain, iv, sizeof(chain));
+#if CIPHER_HAS_FAST_CBC
+    if (cipher->alg == QCRYPTO_CIPHER_AES_128) {
+        cbc_aes128_encrypt(&cipher->keys->encrypt.aes128, chain, bytes, out, in);
+    } else {
+        cbc_aes256_encrypt(&cipher->keys->encrypt.aes256, chain, bytes, out, in);
+    }
+#else
+    cbc_encrypt(&cipher->keys->encrypt,
+                cipher->alg == QCRYPTO_CIPHER_AES_128
+                ? (nettle_cipher_func *)aes128_encrypt : (nettle_cipher_func *)aes256_encrypt,
+                AES_BLOCK_SIZE, chain, bytes, out, in);
+#endif
+}
+
+void qcrypto_cipher_cbc_decrypt(const QCryptoCipher *cipher, const uint8_t iv[16], const void *in,
+                                void *out, size_t bytes)
+{
+    uint8_t chain[AES_BLOCK_SIZE];
+
+    g_assert(bytes % AES_BLOCK_SIZE == 0);
+    memcpy(chain, iv, sizeof(chain));
+    cbc_decrypt(&cipher->keys->decrypt,
+                cipher->alg == QCRYPTO_CIPHER_AES_128
+                ? (nettle_cipher_func *)aes128_decrypt : (nettle_cipher_func *)aes256_decrypt,
+                AES_BLOCK_SIZE, chain, bytes, out, in);
+}

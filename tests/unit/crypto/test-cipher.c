@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/* AES in CBC mode against published vectors. */
+#include <errno.h>
+#include <string.h>
+
+#include "crypto/cipher.h"
+
+#define VECTOR_MAX 64
+
+typedef struct CipherVector {
+    const char *path;           /* with its source */
+    QCryptoCipherAlg alg;
+    const char *key, *iv, *plain, *sealed;      /* hex */
+} CipherVector;
+
+#define SP800_38A_IV "000102030405060708090a0b0c0d0e0f"
+#define SP800_38A_PLAIN                                                      \
+    "6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e51"      \
+    "30c81c46a35ce411e5fbc1191a0a52eff69f2445df4f9b17ad2b417be66c3710"
+#define ZERO_IV "00000000000000000000000000000000"
+
+static const CipherVector vectors[] = {
+    { "/crypto/cipher/fips-197-c1-aes-128/matches", QCRYPTO_CIPHER_AES_128,
+      "000102030405060708090a0b0c0d0e0f", ZERO_IV, "00112233445566778899aabbccddeeff",
+      "69c4e0d86a7b0430d8cdb78070b4c55a" },
+    { "/crypto/cipher/fips-197-c3-aes-256/matches", QCRYPTO_CIPHER_AES_256,
+      "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f", ZERO_IV,
+      "00112233445566778899aabbccddeeff", "8ea2b7ca516745bfeafc49904b496089" },
+    { "/crypto/cipher/sp800-38a-f2-1-cbc-aes-128/matches", QCRYPTO_CIPHER_AES_128,
+      "2b7e151628aed2a6abf7158809cf4f3c", SP800_38A_IV, SP800_38A_PLAIN,
+      "7649abac8119b246cee98e9b12e9197d5086cb9b507219ee95db113a917678b2"
+      "73bed6b8e3c1743b7116e69e222295163ff1caa1681fac09120eca307586e1a7" },
+    { "/crypto/cipher/sp800-38a-f2-5-cbc-aes-256/matches", QCRYPTO_CIPHER_AES_256,
+      "603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4", SP800_38A_IV,
+      SP800_38A_PLAIN,
+      "f58c4c04d6e5f1ba779eabfb5f7bfbd69cfc4e967edb808d679f777bc6702c7d"
+      "39f23369a9d9bacfa530e26304231461b2eb05e2c39be9fcda6c19078c6a9d1b" },
+};
+
+static size_t from_hex(const char *hex, uint8_t *out)
+{
+    size_t n = strlen(hex) / 2;
+
+    g_assert_cmpuint(n, <=, VECTOR_MAX);
+    for (size_t i = 0; i < n; i++) {
+        out[i] = g_ascii_xdigit_value(hex[2 * i]) << 4 | g_ascii_xdigit_value(hex[2 * i + 1]);
+    }
+    return n;
+}
+
+static void test_vector(const void *opaque)
+{
+    const CipherVector *v = opaque;
+    uint8_t key[VECTOR_MAX], iv[VECTOR_MAX], iv_before[16], plain[VECTOR_MAX];
+    uint8_t sealed[VECTOR_MAX], out[VECTOR_MAX];
+    size_t n = from_hex(v->plain, plain);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(QCryptoCipher) cipher = NULL;
+
+    cipher = qcrypto_cipher_new(v->alg, key, from_hex(v->key, key), &error);
+    g_assert_no_error(error);
+    from_hex(v->iv, iv);
+    memcpy(iv_before, iv, 16);
+    from_hex(v->sealed, sealed);
+
+    qcrypto_cipher_cbc_encrypt(cipher, iv, plain, out, n);
+    g_assert_cmpmem(out, n, sealed, n);
+    qcrypto_cipher_cbc_decrypt(cipher, iv, sealed, out, n);
+    g_assert_cmpmem(out, n, plain, n);
+
+    memcpy(out, plain, n);              /* in place */
+    qcrypto_cipher_cbc_encrypt(cipher, iv, out, out, n);
+    g_assert_cmpmem(out, n, sealed, n);
+    qcrypto_cipher_cbc_decrypt(cipher, iv, out, out, n);
+    g_assert_cmpmem(out, n, plain, n);
+    g_assert_cmpmem(iv, 16, iv_before, 16);
+}
+
+static void test_key_length(void)
+{
+    static const uint8_t key[64];
+    const size_t lengths[] = { 0, 1, 15, 17, 24, 31, 33, 64 };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(lengths); i++) {
+        g_autoptr(GError) error = NULL;
+
+        g_assert_null(qcrypto_cipher_new(QCRYPTO_CIPHER_AES_128, key, lengths[i], &error));
+        g_assert_error(error, CAIRN_ERROR, EINVAL);
+        g_assert_null(qcrypto_cipher_new(QCRYPTO_CIPHER_AES_256, key, lengths[i], NULL));
+    }
+}
+
+static void test_no_bytes(void)
+{
+    static const uint8_t key[16], iv[16];
+    g_autoptr(QCryptoCipher) cipher = qcrypto_cipher_new(QCRYPTO_CIPHER_AES_128, key, 16, NULL);
+    uint8_t byte = 0x77;
+
+    qcrypto_cipher_cbc_encrypt(cipher, iv, &byte, &byte, 0);
+    qcrypto_cipher_cbc_decrypt(cipher, iv, &byte, &byte, 0);
+    g_assert_cmpuint(byte, ==, 0x77);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    for (size_t i = 0; i < G_N_ELEMENTS(vectors); i++) {
+        g_test_add_data_func(vectors[i].path, &vectors[i], test_vector);
+    }
+    g_test_add_func("/crypto/cipher/wrong-key-length/is-refused", test_key_length);
+    g_test_add_func("/crypto/cipher/no-bytes/change-nothing", test_no_bytes);
+    return g_test_run();
+}
