@@ -271,6 +271,17 @@ CAIRN_API bool blk_create(CairnContext *ctx, const char *filename, const char *f
 CAIRN_API char *blk_create_help(CairnContext *ctx, const char *format,
                                 const char *filename, GError **error);
 
+/* What a format's driver can do. */
+enum {
+    CAIRN_FORMAT_CREATE   = 1 << 0,     /* images of it can be made */
+    CAIRN_FORMAT_BACKING  = 1 << 1,     /* may have a backing file */
+    CAIRN_FORMAT_COMPRESS = 1 << 2,     /* takes compressed writes */
+    CAIRN_FORMAT_CHECK    = 1 << 3,     /* blk_check() works */
+};
+
+/** cairn_format_features: Returns: a mask of CAIRN_FORMAT_*, or -1 if @ctx has no driver named @format. */
+CAIRN_API int cairn_format_features(CairnContext *ctx, const char *format);
+
 /** cairn_probe: which format a file's bytes look like. Returns: a static name, with @score 1..100; NULL with @error. */
 CAIRN_API const char *cairn_probe(CairnContext *ctx, const char *filename,
                                   int *score, GError **error);

@@ -6,5 +6,6 @@
 #include <cairn/block.h>
 #include <cairn/driver.h>
 #include <cairn/job.h>
+#include <cairn/size.h>
 
 #endif

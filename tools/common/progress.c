@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * SIGUSR1 stays blocked and is asked for at each update: no handler, so no global and no
+ * interrupted system call. Threads started later inherit the blocking.
+ */
+#include "common/progress.h"
+
+#include <cairn/size.h>
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Least step that is worth a line, and on a terminal the least time between two. */
+#define PROGRESS_STEP_PERCENT 1.0
+#define PROGRESS_TERMINAL_US 100000
+
+static void progress_block_signal(void)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
+static bool progress_take_signal(void)
+{
+    const struct timespec now = { 0 };
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    return sigtimedwait(&set, NULL, &now) == SIGUSR1;
+}
+
+static double progress_percent(const ToolProgress *p)
+{
+    return p->total > 0 ? 100.0 * p->done / p->total : 0.0;
+}
+
+/* " 123 MiB/s, 0:01:07 left": what a person at a terminal wants to know beside the percentage. */
+static void progress_print_rate(const ToolProgress *p)
+{
+    double seconds = (p->last_us - p->start_us) / 1e6;
+    double rate = seconds > 0.2 ? p->done / seconds : 0;
+    g_autofree char *text = NULL;
+    int64_t left;
+
+    if (rate < 1) {
+        return;
+    }
+    text = cairn_format_size(rate);
+    left = (p->total - p->done) / rate;
+    printf(" %s/s, %" PRId64 ":%02d:%02d left\033[K", text, left / 3600,
+           (int)(left / 60 % 60), (int)(left % 60));
+}
+
+static void progress_print_json(const ToolProgress *p)
+{
+    double seconds = (p->last_us - p->start_us) / 1e6;
+
+    printf("{\"percent\": %.2f, \"done\": %" PRId64 ", \"total\": %" PRId64
+           ", \"seconds\": %.3f}\n", progress_percent(p), p->done, p->total, seconds);
+}
+
+static void progress_print(ToolProgress *p, double percent)
+{
+    p->last_percent = percent;
+    if (p->mode == TOOL_PROGRESS_JSON) {
+        progress_print_json(p);
+    } else {
+        printf("    (%3.2f/100%%)", percent);
+        if (p->is_terminal) {
+            progress_print_rate(p);
+        }
+        putchar('\r');
+    }
+    fflush(stdout);
+}
+
+void tool_progress_begin(ToolProgress *p, ToolProgressMode mode, bool quiet)
+{
+    *p = (ToolProgress) {
+        .mode = quiet ? TOOL_PROGRESS_NONE : mode,
+        .quiet = quiet,
+        .is_terminal = isatty(STDOUT_FILENO),
+        .start_us = g_get_monotonic_time(),
+    };
+    p->last_us = p->start_us;
+    progress_block_signal();
+    if (p->mode != TOOL_PROGRESS_NONE) {
+        progress_print(p, 0);
+    }
+}
+
+void tool_progress_update(ToolProgress *p, int64_t done, int64_t total)
+{
+    bool asked = progress_take_signal();
+    int64_t now = g_get_monotonic_time();
+    double percent, step;
+    bool due;
+
+    p->done = done;
+    p->total = total;
+    percent = progress_percent(p);
+    step = percent - p->last_percent;
+    due = step >= PROGRESS_STEP_PERCENT ||
+          (p->is_terminal && step > 0 && now - p->last_us >= PROGRESS_TERMINAL_US);
+    if (p->mode == TOOL_PROGRESS_NONE && asked && !p->quiet) {
+        printf("    (%3.2f/100%%)\n", percent);
+        fflush(stdout);
+    } else if (p->mode != TOOL_PROGRESS_NONE && (due || asked)) {
+        p->last_us = now;
+        progress_print(p, percent);
+    }
+}
+
+void tool_progress_complete(ToolProgress *p)
+{
+    if (p->mode == TOOL_PROGRESS_NONE) {
+        return;
+    }
+    p->done = p->total;
+    p->last_us = g_get_monotonic_time();
+    if (p->mode == TOOL_PROGRESS_TEXT || p->last_percent < 100.0 || p->total == 0) {
+        progress_print(p, 100.0);
+    }
+}
+
+void tool_progress_end(ToolProgress *p)
+{
+    if (p->mode == TOOL_PROGRESS_TEXT) {
+        putchar('\n');
+        fflush(stdout);
+    }
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How far a long command has come. To a pipe the form that scripts know, on a terminal
+ * with rate and time left, or JSON lines; without any, SIGUSR1 asks for one line.
+ */
+#ifndef TOOLS_COMMON_PROGRESS_H
+#define TOOLS_COMMON_PROGRESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef enum ToolProgressMode {
+    TOOL_PROGRESS_NONE, TOOL_PROGRESS_TEXT, TOOL_PROGRESS_JSON,
+} ToolProgressMode;
+
+typedef struct ToolProgress {
+    ToolProgressMode mode;
+    bool is_terminal;
+    bool quiet;                 /* not even on SIGUSR1 */
+    int64_t start_us, last_us;  /* monotonic */
+    double last_percent;        /* as last printed */
+    int64_t done, total;        /* bytes, as last told */
+} ToolProgress;
+
+/* Prints the first line (0.00) in the modes that print. @quiet wins over @mode. */
+void tool_progress_begin(ToolProgress *progress, ToolProgressMode mode, bool quiet);
+/* Prints a line if enough has changed, or if SIGUSR1 has come. */
+void tool_progress_update(ToolProgress *progress, int64_t done, int64_t total);
+/* All done: prints 100.00. */
+void tool_progress_complete(ToolProgress *progress);
+/* Ends the line; call on success and on failure. */
+void tool_progress_end(ToolProgress *progress);
+
+#endif
