@@ -17,8 +17,10 @@
 #define DIV_ROUND_UP(n, d) (((n) + (d) - 1) / (d))
 
 /*
- * Sizes: decimal, 0x hex, or a decimal fraction with a suffix b k M G T P E (either case).
- * Returns: 0, -EINVAL (not a number), -ERANGE (more than 2^64 - 1, or a fraction of a byte is -EINVAL).
+ * Sizes: decimal, 0x hex, or a decimal fraction with a suffix b k M G T P E (either case). Blanks
+ * and one "+" may stand before. What is less than a byte is dropped behind k and above ("0.3k"
+ * is 307), and refused in plain bytes ("1.5").
+ * Returns: 0, -EINVAL (not such a number), -ERANGE (more than 2^64 - 1).
  * @hex_suffix: set if a suffix stood on a hex number (deprecated); may be NULL.
  */
 int cutils_parse_size(const char *text, uint64_t *bytes, bool *hex_suffix);

@@ -55,6 +55,14 @@ CAIRN_API AioContext *aio_context_ensure(void);
  */
 CAIRN_API bool aio_context_poll(AioContext *ctx, bool may_block);
 
+/**
+ * aio_context_poll_until:
+ * @is_done: set by something that @ctx dispatches
+ * Polls, blocking, until *@is_done. Cheaper than a loop around aio_context_poll().
+ * Context: as aio_context_poll().
+ */
+CAIRN_API void aio_context_poll_until(AioContext *ctx, const bool *is_done);
+
 /** aio_notify: makes a blocking aio_context_poll() of @ctx return. Any thread. */
 CAIRN_API void aio_notify(AioContext *ctx);
 
