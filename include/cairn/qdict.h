@@ -102,11 +102,23 @@ CAIRN_API char *qobject_to_json(const QObject *obj, bool pretty);
 
 /**
  * qdict_from_keyval:
- * Parses "a.b=c,d=e" to a flat dict of strings. ",," is a literal comma; a later duplicate wins.
- * @implied_key: key of a first word without "=", or NULL: then a bare "key" is "on" and "nokey" "off".
+ * @implied_key: key of a first word without "=", or NULL
+ *
+ * Parses "a.b=c,d=e" to a flat dict of strings. ",," in a value is a literal comma; a later duplicate wins.
+ * A bare "key" is "on" and a bare "nokey" is "off". Limits: 1 MiB, 4096 options, 128 parts of a name.
+ * Without @implied_key (the -o of the tools) an empty text and a comma at either end are errors, "Invalid option list: TEXT".
  */
 CAIRN_API QDict *qdict_from_keyval(const char *text, const char *implied_key,
                                    GError **error);
+
+/**
+ * qdict_from_keyval_bare:
+ * @bare: if not NULL, set on success: the bare words ("help", "nocow"; not the implied one), as written; free with g_strfreev()
+ *
+ * As qdict_from_keyval(), for callers that look for "help" or warn of the short form.
+ */
+CAIRN_API QDict *qdict_from_keyval_bare(const char *text, const char *implied_key,
+                                        char ***bare, GError **error);
 
 /* ---- option tables -------------------------------------------------- */
 
@@ -116,7 +128,7 @@ typedef enum OptionType {
 
 /* One option of a driver; a table ends with a NULL name. Built-in drivers' tables come from the schema. */
 typedef struct OptionDesc {
-    const char *name;           /* dotted where nested: "encrypt.format" */
+    const char *name;           /* dotted where nested: "encrypt.format"; a part "#" stands for a list index */
     OptionType type;
     const char *help;           /* one line, no full stop */
     const char *default_value;  /* as text; NULL: none */
