@@ -10,7 +10,7 @@
 #include <glib.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
+#include <inttypes.h>
 #include <sys/types.h>
 
 #define CAIRN_API __attribute__((visibility("default")))

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cairn-io: what its files share. A shell holds at most one open image; a
+ * command is a row of a table (shell.c) and a function.
+ */
+#ifndef TOOLS_IO_IO_H
+#define TOOLS_IO_IO_H
+
+#include <cairn/block.h>
+
+typedef struct IoShell {
+    CairnContext *ctx;
+    AioContext *aio;            /* the thread's: asynchronous requests complete in it */
+    BlockBackend *blk;          /* NULL: none open */
+    bool misalign;              /* -m: buffers off by 16 bytes */
+    bool quit;
+    bool async_failed;          /* an asynchronous request failed or found a wrong pattern */
+    int pending;                /* asynchronous requests not yet completed */
+} IoShell;
+
+enum {
+    IO_NEEDS_IMAGE = 1 << 0,
+    IO_WRITES      = 1 << 1,    /* refused on a read-only image */
+};
+
+typedef struct IoCommand {
+    const char *name;
+    const char *alias;          /* NULL: none */
+    bool (*run)(IoShell *shell, int argc, char **argv);     /* false: failed, and it has said why */
+    int min_args, max_args;     /* max -1: any number */
+    int flags;                  /* IO_* */
+    const char *args;           /* of the usage line */
+    const char *summary;
+    const char *details;        /* for "help NAME"; NULL: none */
+} IoCommand;
+
+/* shell.c */
+extern const IoCommand io_commands[];
+const IoCommand *io_command_find(const char *name);
+void io_print_usage(const char *name);
+bool io_shell_run_line(IoShell *shell, const char *line);
+/* Reads commands from standard input, with a prompt. Returns whether all succeeded. */
+bool io_shell_run_stdin(IoShell *shell);
+/* Waits for all asynchronous requests. */
+void io_shell_settle(IoShell *shell);
+
+/* image.c: opening, as the command line and the command "open" do it */
+typedef struct IoOpenOptions {
+    bool read_only, force_share, nocache;
+    const char *cache, *discard, *aio;  /* NULL: default */
+    const char *format;
+    QDict *options;             /* NULL: none */
+} IoOpenOptions;
+/* @name may be NULL if the options say all. Prints errors. */
+bool io_image_open(IoShell *shell, const char *name, const IoOpenOptions *opts);
+bool io_image_open_opts(IoShell *shell, const char *text, const IoOpenOptions *opts);
+
+/* report.c */
+typedef struct IoReport {
+    const char *verb;           /* "read", "wrote", "discard" */
+    int64_t offset, requested, done;
+    int64_t start_us;           /* g_get_monotonic_time() */
+    bool quiet, machine;
+} IoReport;
+void io_report_print(const IoReport *report);
+char *io_format_size(double bytes);     /* "1.500 KiB" */
+void io_dump(const uint8_t *buf, int64_t bytes, int64_t offset);
+
+/* args.c: each prints what is wrong */
+/* "PROG: " and the text, to stderr. */
+void io_error(const char *format, ...) G_GNUC_PRINTF(1, 2);
+bool io_parse_number(const char *text, int64_t *value);
+bool io_parse_length(const char *text, int64_t *value);
+bool io_parse_pattern(const char *text, int *pattern);
+uint8_t *io_buffer_new(IoShell *shell, int64_t bytes, int fill);
+void io_buffer_free(IoShell *shell, uint8_t *buf);
+/* Checks that @bytes of @buf are all @pattern; else says so. */
+bool io_verify(const uint8_t *buf, int64_t bytes, int pattern, int64_t offset);
+
+/* the commands, by file */
+bool io_cmd_read(IoShell *shell, int argc, char **argv);            /* rw.c */
+bool io_cmd_write(IoShell *shell, int argc, char **argv);
+bool io_cmd_readv(IoShell *shell, int argc, char **argv);           /* vector.c */
+bool io_cmd_writev(IoShell *shell, int argc, char **argv);
+bool io_cmd_aio_read(IoShell *shell, int argc, char **argv);
+bool io_cmd_aio_write(IoShell *shell, int argc, char **argv);
+bool io_cmd_aio_flush(IoShell *shell, int argc, char **argv);
+bool io_cmd_open(IoShell *shell, int argc, char **argv);            /* image.c */
+bool io_cmd_close(IoShell *shell, int argc, char **argv);
+bool io_cmd_flush(IoShell *shell, int argc, char **argv);           /* query.c */
+bool io_cmd_discard(IoShell *shell, int argc, char **argv);
+bool io_cmd_truncate(IoShell *shell, int argc, char **argv);
+bool io_cmd_length(IoShell *shell, int argc, char **argv);
+bool io_cmd_info(IoShell *shell, int argc, char **argv);
+bool io_cmd_map(IoShell *shell, int argc, char **argv);
+bool io_cmd_alloc(IoShell *shell, int argc, char **argv);
+
+#endif

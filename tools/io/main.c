@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+/* cairn-io: requests on an image, from the command line, a pipe or a terminal. */
+#include "io/io.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/tool.h"
+
+enum { OPT_OBJECT = 256, OPT_IMAGE_OPTS };
+
+typedef struct IoArgs {
+    GPtrArray *commands;        /* char *, not owned: -c */
+    GPtrArray *objects;         /* char *, not owned: --object */
+    IoOpenOptions open;
+    bool image_opts, misalign;
+    const char *name;           /* NULL: no image named */
+} IoArgs;
+
+static void print_help(void)
+{
+    printf("Usage: %s [OPTION]... [-c COMMAND]... [FILE]\n"
+           "Makes requests on a disk image.\n"
+           "\n"
+           "  --object OBJECTDEF   define an object such as 'secret'\n"
+           "  --image-opts         FILE is an option string: driver=qcow,file.filename=x\n"
+           "  -c, --cmd COMMAND    run COMMAND; may be repeated; without it lines are read\n"
+           "                       from standard input\n"
+           "  -f, --format FMT     driver of the image; without it the format is guessed\n"
+           "  -r, --read-only      open for reading only\n"
+           "  -n, --nocache        bypass the page cache, as -t none\n"
+           "  -m, --misalign       use misaligned buffers\n"
+           "  -k, --native-aio     as -i native\n"
+           "  -i, --aio MODE       threads, native or io_uring\n"
+           "  -t, --cache MODE     none, writeback (default), writethrough, directsync, unsafe\n"
+           "  -d, --discard MODE   ignore (default) or unmap\n"
+           "  -T, --trace SPEC     accepted, ignored\n"
+           "  -U, --force-share    share the image: take no locks (with -r)\n"
+           "  -h, --help           this text\n"
+           "  -V, --version        the version\n"
+           "\n"
+           "'%s -c help' lists the commands.\n", tool_prog(), tool_prog());
+}
+
+static int parse_option(IoArgs *args, int c)
+{
+    switch (c) {
+    case 'c': g_ptr_array_add(args->commands, optarg); break;
+    case 'd': args->open.discard = optarg; break;
+    case 'f': args->open.format = optarg; break;
+    case 'i': args->open.aio = optarg; break;
+    case 'k': args->open.aio = "native"; break;
+    case 'm': args->misalign = true; break;
+    case 'n': args->open.nocache = true; break;
+    case 'r': args->open.read_only = true; break;
+    case 't': args->open.cache = optarg; break;
+    case 'T': break;
+    case 'U': args->open.force_share = true; break;
+    case OPT_OBJECT: g_ptr_array_add(args->objects, optarg); break;
+    case OPT_IMAGE_OPTS: args->image_opts = true; break;
+    case 's': case 'C':
+        io_error("-%c is not supported yet", c);
+        return EXIT_FAILURE;
+    case 'V':
+        printf("%s version %s\nCairn: disk images, as a library and tools\n", tool_prog(),
+               TOOL_VERSION);
+        exit(EXIT_SUCCESS);
+    case 'h':
+        print_help();
+        exit(EXIT_SUCCESS);
+    default:
+        print_help();
+        return EXIT_FAILURE;
+    }
+    return EXIT_SUCCESS;
+}
+
+/* Returns whether the words make sense; else it has said why. */
+static bool parse_args(IoArgs *args, int argc, char **argv)
+{
+    static const struct option longs[] = {
+        { "aio", required_argument, NULL, 'i' },
+        { "cache", required_argument, NULL, 't' },
+        { "cmd", required_argument, NULL, 'c' },
+        { "copy-on-read", no_argument, NULL, 'C' },
+        { "discard", required_argument, NULL, 'd' },
+        { "force-share", no_argument, NULL, 'U' },
+        { "format", required_argument, NULL, 'f' },
+        { "help", no_argument, NULL, 'h' },
+        { "image-opts", no_argument, NULL, OPT_IMAGE_OPTS },
+        { "misalign", no_argument, NULL, 'm' },
+        { "native-aio", no_argument, NULL, 'k' },
+        { "nocache", no_argument, NULL, 'n' },
+        { "object", required_argument, NULL, OPT_OBJECT },
+        { "read-only", no_argument, NULL, 'r' },
+        { "snapshot", no_argument, NULL, 's' },
+        { "trace", required_argument, NULL, 'T' },
+        { "version", no_argument, NULL, 'V' },
+        { NULL },
+    };
+    int c;
+
+    while ((c = getopt_long(argc, argv, "hVc:d:f:rsnCmki:t:T:U", longs, NULL)) != -1) {
+        if (parse_option(args, c) != EXIT_SUCCESS) {
+            return false;
+        }
+    }
+    if (argc - optind > 1) {
+        print_help();
+        return false;
+    }
+    if (args->image_opts && args->open.format) {
+        io_error("--image-opts and -f are mutually exclusive");
+        return false;
+    }
+    args->name = argv[optind];
+    return true;
+}
+
+static bool open_named_image(IoShell *shell, const IoArgs *args)
+{
+    if (!args->name) {
+        return true;
+    }
+    return args->image_opts ? io_image_open_opts(shell, args->name, &args->open)
+                            : io_image_open(shell, args->name, &args->open);
+}
+
+/* Stops at a question for help, which it answers. */
+static bool add_objects(CairnContext *ctx, const GPtrArray *objects, bool *is_help)
+{
+    g_autoptr(GError) error = NULL;
+
+    *is_help = false;
+    for (guint i = 0; i < objects->len && !*is_help; i++) {
+        if (!tool_object_add(ctx, g_ptr_array_index(objects, i), is_help, &error)) {
+            tool_report(error);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool run_commands(IoShell *shell, const IoArgs *args)
+{
+    bool ok = true;
+
+    if (args->commands->len == 0) {
+        ok = io_shell_run_stdin(shell);
+    }
+    for (guint i = 0; i < args->commands->len && !shell->quit; i++) {
+        ok &= io_shell_run_line(shell, g_ptr_array_index(args->commands, i));
+    }
+    io_shell_settle(shell);
+    return ok && !shell->async_failed;
+}
+
+int main(int argc, char **argv)
+{
+    g_autoptr(CairnContext) ctx = NULL;
+    g_autoptr(GPtrArray) commands = g_ptr_array_new();
+    g_autoptr(GPtrArray) objects = g_ptr_array_new();
+    IoArgs args = { .commands = commands, .objects = objects };
+    IoShell shell = { 0 };
+    bool ok, is_help;
+
+    if (!parse_args(&args, argc, argv)) {
+        return EXIT_FAILURE;
+    }
+    ctx = tool_context_new(false);
+    shell.ctx = ctx;
+    shell.aio = aio_context_ensure();
+    shell.misalign = args.misalign;
+    if (!add_objects(ctx, objects, &is_help)) {
+        return EXIT_FAILURE;
+    }
+    if (is_help) {
+        return EXIT_SUCCESS;
+    }
+    if (!open_named_image(&shell, &args)) {
+        return EXIT_FAILURE;
+    }
+    ok = run_commands(&shell, &args);
+    if (shell.blk) {
+        ok &= io_cmd_close(&shell, 0, NULL);
+    }
+    return ok && fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

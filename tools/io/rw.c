@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT */
+/* cairn-io: read and write. */
+#include "io/io.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+typedef struct ReadArgs {
+    bool vmstate, dump;
+    const char *pattern_text, *verify_offset_text, *verify_length_text;
+    int pattern;
+    int64_t verify_offset, verify_length;
+    IoReport report;
+} ReadArgs;
+
+static bool read_getopt(ReadArgs *args, int argc, char **argv)
+{
+    int c;
+
+    while ((c = getopt(argc, argv, "abCl:pP:qs:v")) != -1) {
+        switch (c) {
+        case 'a': case 'p': break;
+        case 'b': args->vmstate = true; break;
+        case 'C': args->report.machine = true; break;
+        case 'l': args->verify_length_text = optarg; break;
+        case 'P': args->pattern_text = optarg; break;
+        case 'q': args->report.quiet = true; break;
+        case 's': args->verify_offset_text = optarg; break;
+        case 'v': args->dump = true; break;
+        default: return false;
+        }
+    }
+    return optind == argc - 2 &&
+           (args->pattern_text || (!args->verify_offset_text && !args->verify_length_text));
+}
+
+/* The window that -P is held against: all of it, or what -s and -l say. */
+static bool read_parse_window(ReadArgs *args)
+{
+    if (args->pattern_text && !io_parse_pattern(args->pattern_text, &args->pattern)) {
+        return false;
+    }
+    if (args->verify_offset_text &&
+        !io_parse_number(args->verify_offset_text, &args->verify_offset)) {
+        return false;
+    }
+    args->verify_length = args->report.requested - args->verify_offset;
+    if (args->verify_length_text &&
+        !io_parse_number(args->verify_length_text, &args->verify_length)) {
+        return false;
+    }
+    if (args->verify_length < 0 ||
+        args->verify_offset > args->report.requested - args->verify_length) {
+        printf("pattern verification range exceeds end of read data\n");
+        return false;
+    }
+    return true;
+}
+
+static bool read_run(IoShell *shell, ReadArgs *args, uint8_t *buf)
+{
+    IoReport *report = &args->report;
+    bool ok = true;
+    int ret;
+
+    report->start_us = g_get_monotonic_time();
+    ret = args->vmstate ? -ENOTSUP
+                        : blk_pread(shell->blk, report->offset, report->requested, buf);
+    if (ret < 0) {
+        printf("read failed: %s\n", g_strerror(-ret));
+        return false;
+    }
+    if (args->pattern_text) {
+        ok = io_verify(buf + args->verify_offset, args->verify_length, args->pattern,
+                       report->offset + args->verify_offset);
+    }
+    if (args->dump && !report->quiet) {
+        io_dump(buf, report->requested, report->offset);
+    }
+    report->done = report->requested;
+    io_report_print(report);
+    return ok;
+}
+
+bool io_cmd_read(IoShell *shell, int argc, char **argv)
+{
+    ReadArgs args = { .report = { .verb = "read" } };
+    uint8_t *buf;
+    bool ok;
+
+    if (!read_getopt(&args, argc, argv)) {
+        io_print_usage("read");
+        return false;
+    }
+    if (!io_parse_number(argv[optind], &args.report.offset) ||
+        !io_parse_length(argv[optind + 1], &args.report.requested) ||
+        !read_parse_window(&args)) {
+        return false;
+    }
+    buf = io_buffer_new(shell, args.report.requested, 0xab);
+    ok = buf && read_run(shell, &args, buf);
+    io_buffer_free(shell, buf);
+    return ok;
+}
+
+typedef struct WriteArgs {
+    bool vmstate, compressed, zeroes;
+    int flags;                  /* BDRV_REQ_* */
+    const char *pattern_text, *source;
+    int pattern;
+    IoReport report;
+} WriteArgs;
+
+static bool write_getopt(WriteArgs *args, int argc, char **argv)
+{
+    int c;
+
+    while ((c = getopt(argc, argv, "bcCfnpP:qs:uz")) != -1) {
+        switch (c) {
+        case 'b': args->vmstate = true; break;
+        case 'c': args->compressed = true; break;
+        case 'C': args->report.machine = true; break;
+        case 'f': args->flags |= BDRV_REQ_FUA; break;
+        case 'n': args->flags |= BDRV_REQ_NO_FALLBACK; break;
+        case 'p': break;
+        case 'P': args->pattern_text = optarg; break;
+        case 'q': args->report.quiet = true; break;
+        case 's': args->source = optarg; break;
+        case 'u': args->flags |= BDRV_REQ_MAY_UNMAP; break;
+        case 'z': args->zeroes = true; break;
+        default: return false;
+        }
+    }
+    return optind == argc - 2;
+}
+
+/* Options that exclude or need one another. */
+static bool write_check(const WriteArgs *args)
+{
+    const char *problem = NULL;
+
+    if (args->vmstate && args->zeroes) {
+        problem = "-b and -z cannot be specified at the same time";
+    } else if ((args->flags & BDRV_REQ_FUA) && (args->vmstate || args->compressed)) {
+        problem = "-f and -b or -c cannot be specified at the same time";
+    } else if (args->vmstate && args->compressed) {
+        problem = "-b and -c cannot be specified at the same time";
+    } else if (args->compressed && args->zeroes) {
+        problem = "-c and -z cannot be specified at the same time";
+    } else if ((args->flags & BDRV_REQ_NO_FALLBACK) && !args->zeroes) {
+        problem = "-n requires -z to be specified";
+    } else if ((args->flags & BDRV_REQ_MAY_UNMAP) && !args->zeroes) {
+        problem = "-u requires -z to be specified";
+    } else if (args->zeroes + !!args->pattern_text + !!args->source > 1) {
+        problem = "Only one of -z, -P, and -s can be specified at the same time";
+    }
+    if (problem) {
+        printf("%s\n", problem);
+    }
+    return !problem;
+}
+
+/* Fills @buf with the file's content, again and again. */
+static bool write_fill_from_file(const char *path, uint8_t *buf, int64_t bytes)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *data = NULL;
+    gsize length = 0;
+
+    if (!g_file_get_contents(path, &data, &length, &error)) {
+        int err = g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_NOENT) ? ENOENT
+                : g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_ACCES) ? EACCES
+                : g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_ISDIR) ? EISDIR : EIO;
+
+        fprintf(stderr, "%s: %s\n", path, g_strerror(err));
+        return false;
+    }
+    if (!length) {
+        fprintf(stderr, "%s: file is empty\n", path);
+        return false;
+    }
+    for (int64_t done = 0; done < bytes; done += (int64_t)length) {
+        memcpy(buf + done, data, MIN((gsize)(bytes - done), length));
+    }
+    return true;
+}
+
+static int write_request(IoShell *shell, const WriteArgs *args, const uint8_t *buf)
+{
+    int64_t offset = args->report.offset, bytes = args->report.requested;
+
+    if (args->vmstate) {
+        return -ENOTSUP;
+    }
+    if (args->zeroes) {
+        return blk_pwrite_zeroes(shell->blk, offset, bytes, args->flags);
+    }
+    return blk_pwrite(shell->blk, offset, bytes, buf,
+                      args->flags | (args->compressed ? BDRV_REQ_WRITE_COMPRESSED : 0));
+}
+
+static bool write_run(IoShell *shell, WriteArgs *args, uint8_t *buf)
+{
+    int ret;
+
+    if (args->source && !write_fill_from_file(args->source, buf, args->report.requested)) {
+        return false;
+    }
+    args->report.start_us = g_get_monotonic_time();
+    ret = write_request(shell, args, buf);
+    if (ret < 0) {
+        printf("write failed: %s\n", g_strerror(-ret));
+        return false;
+    }
+    args->report.done = args->report.requested;
+    io_report_print(&args->report);
+    return true;
+}
+
+bool io_cmd_write(IoShell *shell, int argc, char **argv)
+{
+    WriteArgs args = { .pattern = 0xcd, .report = { .verb = "wrote" } };
+    uint8_t *buf = NULL;
+    bool ok;
+
+    if (!write_getopt(&args, argc, argv)) {
+        io_print_usage("write");
+        return false;
+    }
+    if (!write_check(&args) ||
+        (args.pattern_text && !io_parse_pattern(args.pattern_text, &args.pattern)) ||
+        !io_parse_number(argv[optind], &args.report.offset) ||
+        !io_parse_length(argv[optind + 1], &args.report.requested)) {
+        return false;
+    }
+    if (!args.zeroes) {
+        buf = io_buffer_new(shell, args.report.requested, args.pattern);
+        if (!buf) {
+            return false;
+        }
+    }
+    ok = write_run(shell, &args, buf);
+    io_buffer_free(shell, buf);
+    return ok;
+}
