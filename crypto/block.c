@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Encrypted disks: the table of formats, the secret of each, and the walk over sectors.
+ * Invariant: an opened block is read-only, so that requests on several threads may share it.
+ */
+#include "crypto/block.h"
+
+#include <errno.h>
+
+#include "crypto/block-priv.h"
+#include "crypto/secret-int.h"
+
+static const QCryptoBlockDriver *const block_drivers[] = {
+    &qcrypto_block_driver_qcow,
+};
+
+const QCryptoBlockDriver *qcrypto_block_find(const char *format)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(block_drivers); i++) {
+        if (g_strcmp0(block_drivers[i]->name, format) == 0) {
+            return block_drivers[i];
+        }
+    }
+    return NULL;
+}
+
+static QCryptoBlock *block_new(const char *format, GError **error)
+{
+    const QCryptoBlockDriver *drv = qcrypto_block_find(format);
+    QCryptoBlock *block;
+
+    if (!drv) {
+        cairn_set_error(error, ENOTSUP, "Unsupported encryption format");
+        cairn_error_append_hint(error, "'%s' is not known; supported: aes", format);
+        return NULL;
+    }
+    block = g_new0(QCryptoBlock, 1);
+    block->drv = drv;
+    return block;
+}
+
+static SecMem *block_secret(CairnSecrets *secrets, const char *key_secret, GError **error)
+{
+    if (!key_secret) {
+        cairn_set_error(error, EINVAL, "Parameter 'encrypt.key-secret' is required for cipher");
+        return NULL;
+    }
+    return secrets_lookup(secrets, key_secret, error);
+}
+
+QCryptoBlock *qcrypto_block_open(const char *format, CairnSecrets *secrets, const char *key_secret,
+                                 const QCryptoBlockIO *io, int flags, GError **error)
+{
+    g_autoptr(QCryptoBlock) block = block_new(format, error);
+    g_autoptr(SecMem) secret = NULL;
+
+    if (!block) {
+        return NULL;
+    }
+    if (!(flags & QCRYPTO_BLOCK_OPEN_NO_IO)) {
+        secret = block_secret(secrets, key_secret, error);
+        if (!secret) {
+            return NULL;
+        }
+    }
+    if (!block->drv->open(block, secret, key_secret, io, error)) {
+        return NULL;
+    }
+    return g_steal_pointer(&block);
+}
+
+QCryptoBlock *qcrypto_block_create(const char *format, CairnSecrets *secrets, const char *key_secret,
+                                   const QCryptoBlockIO *io, GError **error)
+{
+    g_autoptr(QCryptoBlock) block = block_new(format, error);
+    g_autoptr(SecMem) secret = block ? block_secret(secrets, key_secret, error) : NULL;
+
+    if (!secret || !block->drv->create(block, secret, key_secret, io, error)) {
+        return NULL;
+    }
+    return g_steal_pointer(&block);
+}
+
+void qcrypto_block_free(QCryptoBlock *block)
+{
+    if (block) {
+        qcrypto_cipher_free(block->cipher);
+        g_free(block);
+    }
+}
+
+static void block_cbc_encrypt(const QCryptoBlock *block, uint64_t sector, const uint8_t *in,
+                              uint8_t *out)
+{
+    uint8_t iv[16];
+
+    block->ivgen(sector, iv);
+    qcrypto_cipher_cbc_encrypt(block->cipher, iv, in, out, block->sector_size);
+}
+
+static void block_cbc_decrypt(const QCryptoBlock *block, uint64_t sector, const uint8_t *in,
+                              uint8_t *out)
+{
+    uint8_t iv[16];
+
+    block->ivgen(sector, iv);
+    qcrypto_cipher_cbc_decrypt(block->cipher, iv, in, out, block->sector_size);
+}
+
+static int block_walk(const QCryptoBlock *block, uint64_t offset, const uint8_t *in, uint8_t *out,
+                      size_t bytes,
+                      void (*func)(const QCryptoBlock *, uint64_t, const uint8_t *, uint8_t *))
+{
+    size_t step = block->sector_size;
+
+    if (!block->cipher) {
+        return -ENOKEY;
+    }
+    g_assert(offset % step == 0 && bytes % step == 0);
+    for (size_t done = 0; done < bytes; done += step) {
+        func(block, (offset + done) / step, in + done, out + done);
+    }
+    return 0;
+}
+
+int qcrypto_block_encrypt(const QCryptoBlock *block, uint64_t offset, const void *in, void *out,
+                          size_t bytes)
+{
+    return block_walk(block, offset, in, out, bytes,
+                      block->drv->encrypt ? block->drv->encrypt : block_cbc_encrypt);
+}
+
+int qcrypto_block_decrypt(const QCryptoBlock *block, uint64_t offset, const void *in, void *out,
+                          size_t bytes)
+{
+    return block_walk(block, offset, in, out, bytes,
+                      block->drv->decrypt ? block->drv->decrypt : block_cbc_decrypt);
+}
+
+size_t qcrypto_block_sector_size(const QCryptoBlock *block)
+{
+    return block->sector_size;
+}
+
+uint64_t qcrypto_block_payload_offset(const QCryptoBlock *block)
+{
+    return block->payload_offset;
+}
