@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""block-options.h and .c: a table of OptionDesc for each struct with "options"."""
+"""PREFIX-options.h and .c: a table of OptionDesc for each struct with "options"."""
 
-from schema import c_string
+from schema import c_name, c_string
 
 HEADER = """/* SPDX-License-Identifier: MIT */
 /* Generated from the schema by qapi/gen: do not edit. The drivers' option tables. */
@@ -29,16 +29,17 @@ def used_enums(schema):
     return [enum for enum in schema.enums.values() if enum.name in names]
 
 
-def options_h(schema):
-    out = [HEADER, "#ifndef QAPI_BLOCK_OPTIONS_H", "#define QAPI_BLOCK_OPTIONS_H", "",
+def options_h(schema, prefix):
+    guard = "QAPI_%s_OPTIONS_H" % c_name(prefix).upper()
+    out = [HEADER, "#ifndef " + guard, "#define " + guard, "",
            "#include <cairn/qdict.h>", ""]
     for struct in schema.option_structs():
         out.append("extern const OptionDesc qapi_options_%s[];" % struct.name)
     return "\n".join(out + ["", "#endif", ""])
 
 
-def options_c(schema):
-    out = [HEADER, '#include "qapi/block-options.h"', ""]
+def options_c(schema, prefix):
+    out = [HEADER, '#include "%s-options.h"' % prefix, ""]
     for enum in used_enums(schema):
         out.append("static const char *const %s_choices[] = {" % enum.name)
         out += ["    %s," % c_string(value) for value in enum.values]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""block-types.h and .c: enums, structs, and wrappers around qapi/visit.c."""
+"""PREFIX-types.h and .c: enums, structs, and wrappers around qapi/visit.c."""
 
 from schema import c_enum_constant, c_name
 
@@ -155,8 +155,9 @@ def define_struct(struct):
     return out
 
 
-def types_h(schema):
-    out = [HEADER, "#ifndef QAPI_BLOCK_TYPES_H", "#define QAPI_BLOCK_TYPES_H", "",
+def types_h(schema, prefix):
+    guard = "QAPI_%s_TYPES_H" % c_name(prefix).upper()
+    out = [HEADER, "#ifndef " + guard, "#define " + guard, "",
            "#include <cairn/qdict.h>", ""]
     for enum in schema.enums.values():
         out += declare_enum(enum)
@@ -165,8 +166,8 @@ def types_h(schema):
     return "\n".join(out + ["#endif", ""])
 
 
-def types_c(schema):
-    out = [HEADER, '#include "qapi/block-types.h"', "", '#include "qapi/visit.h"', ""]
+def types_c(schema, prefix):
+    out = [HEADER, '#include "%s-types.h"' % prefix, "", '#include "qapi/visit.h"', ""]
     for enum in schema.enums.values():
         out += define_enum(enum)
     for struct in schema.structs.values():

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """The schema generator.
 
-  gen.py --output-dir DIR SCHEMA...       block-types.h/.c and block-options.h/.c
+  gen.py --output-dir DIR SCHEMA...       PREFIX-types.h/.c and PREFIX-options.h/.c (--prefix, "block")
   gen.py --options-man DRIVER SCHEMA...   a driver's option tables as roff ("common": of every node)
   gen.py --options-md DRIVER SCHEMA...    the same as markdown
   gen.py --list-json SCHEMA...            all option tables as JSON
@@ -18,16 +18,17 @@ import emit_types
 import schema as schema_module
 
 
-def write_files(schema, folder):
+def write_files(schema, folder, prefix):
     files = {
-        "block-types.h": emit_types.types_h(schema),
-        "block-types.c": emit_types.types_c(schema),
-        "block-options.h": emit_options.options_h(schema),
-        "block-options.c": emit_options.options_c(schema),
+        "types.h": emit_types.types_h,
+        "types.c": emit_types.types_c,
+        "options.h": emit_options.options_h,
+        "options.c": emit_options.options_c,
     }
-    for name, text in files.items():
-        with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
-            file.write(text)
+    for name, emit in files.items():
+        path = os.path.join(folder, "%s-%s" % (prefix, name))
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(emit(schema, prefix))
 
 
 def manual(schema, driver, emit):
@@ -43,12 +44,13 @@ def main(argv):
     mode.add_argument("--options-man", metavar="DRIVER")
     mode.add_argument("--options-md", metavar="DRIVER")
     mode.add_argument("--list-json", action="store_true")
+    parser.add_argument("--prefix", default="block")
     parser.add_argument("schema", nargs="+")
     args = parser.parse_args(argv)
     try:
         schema = schema_module.load(args.schema)
         if args.output_dir:
-            write_files(schema, args.output_dir)
+            write_files(schema, args.output_dir, args.prefix)
         elif args.options_man:
             manual(schema, args.options_man, emit_manual.roff)
         elif args.options_md:

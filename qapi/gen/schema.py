@@ -24,12 +24,12 @@ ENTRY_KEYS = {
     "struct": {"struct", "members", "doc", "options", "driver", "output"},
 }
 MEMBER_KEYS = {"name", "type", "optional", "default", "help", "reopenable"}
-# Words that a C compiler (gnu11) or a C++ one would not take as a name.
+# Words that a C compiler (gnu11) or a C++ one would not take as a name, and macros of the C library.
 RESERVED = set("""
-    auto bool break case catch char class const continue default delete do
-    double else enum extern false float for friend goto if inline int linux
+    assert auto bool break case catch char class const continue default delete
+    do double else enum errno extern false float for friend goto if inline int linux
     long namespace new operator private protected public register restrict
-    return short signed sizeof static struct switch template this throw true
+    return short signed sizeof static stderr stdin stdout struct switch template this throw true
     try typedef typename union unix unsigned using virtual void volatile while
 """.split())
 
