@@ -15,6 +15,11 @@
 
 typedef struct BdrvTrackedRequest BdrvTrackedRequest;
 typedef struct CtlLock CtlLock;
+typedef struct PermUpdate PermUpdate;
+
+typedef enum BdrvDetectZeroes {
+    BDRV_DETECT_ZEROES_OFF, BDRV_DETECT_ZEROES_ON, BDRV_DETECT_ZEROES_UNMAP,
+} BdrvDetectZeroes;
 
 /* ---- context (context.c) ---- */
 
@@ -37,6 +42,8 @@ struct CairnContext {
 };
 
 CairnContext *context_or_default(CairnContext *ctx);
+WorkerPool *context_io_pool(CairnContext *ctx);     /* any thread */
+WorkerPool *context_cpu_pool(CairnContext *ctx);
 
 /*
  * The control lock: recursive, of a thread. While it waits it polls the thread's own AioContext, so
@@ -46,7 +53,37 @@ CtlLock *ctl_lock_new(void);
 void ctl_lock_free(CtlLock *ctl);
 void ctl_lock(CairnContext *ctx);
 void ctl_unlock(CairnContext *ctx);
+bool ctl_is_held(CairnContext *ctx);        /* by this thread */
+
+static inline CairnContext *ctl_guard_lock(CairnContext *ctx)
+{
+    ctl_lock(ctx);
+    return ctx;
+}
+
+static inline void ctl_guard_unlock(CairnContext **ctx)
+{
+    ctl_unlock(*ctx);
+}
+
+/* Holds the control lock to the end of the scope. The caller keeps the context alive. */
+#define CTL_LOCK_GUARD(ctx)                                                  \
+    __attribute__((cleanup(ctl_guard_unlock), unused))                       \
+    CairnContext *ctl_guard = ctl_guard_lock(ctx)
+
 void context_warn(CairnContext *ctx, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+/* ---- drivers (registry.c) ---- */
+
+void registry_add_builtin(GPtrArray *drivers);
+const BlockDriver *bdrv_find_format(CairnContext *ctx, const char *name);
+/* The driver of a path or, with @allow_prefix, of "proto:...". */
+const BlockDriver *bdrv_find_path_driver(CairnContext *ctx, const char *filename,
+                                         bool allow_prefix, GError **error);
+/* As above, with prefixes. */
+const BlockDriver *bdrv_find_protocol(CairnContext *ctx, const char *filename, GError **error);
+/* Restricted contexts open some drivers only. */
+bool registry_check_allowed(CairnContext *ctx, const BlockDriver *drv, GError **error);
 
 /* ---- nodes (node.c) ---- */
 
@@ -55,14 +92,22 @@ struct BdrvNodePrivate {
     int refs;                   /* under ctl */
     GPtrArray *children;        /* BdrvChild *, owned */
     GPtrArray *parents;         /* BdrvChild *, not owned */
-    QDict *options;             /* flat: all that the node was opened with, its children's left out */
-    QDict *explicit_options;    /* flat: only what the user gave, children's included */
+    QDict *options;             /* flat: the node's own options as they were given, its children's left out */
     QDict *driver_opts;         /* typed: what the driver was given */
-    QDict *open_options;        /* flat: during open: what nobody took yet (children's) */
+    BdrvChildRole role;         /* of the use it was opened for; 0: a root */
+    BlockDriverState *inherits_from;    /* the parent whose flags it follows; NULL: its own master */
+    BdrvDetectZeroes detect_zeroes;
     uint64_t perm, shared_perm; /* cumulative, as last set on the driver */
     bool is_open;               /* the driver's open has succeeded */
+    bool is_complete;           /* the whole open has */
     int probe_score;
-    char *image_dir;            /* folder for relative names; NULL: unknown */
+
+    /* During open only. */
+    BlockDriverState *opener;   /* the node that is opening this one; NULL: a root */
+    QDict *open_options;        /* flat: what nobody took yet (the children's) */
+    QDict *backing_options;     /* flat, without "backing."; key "": the value of "backing" itself */
+    char *file_name;            /* names the "file" child; NULL: the options do */
+    BlockDriverState *file_node;    /* the "file" child, opened early for probing; owned */
 
     int drained;                /* nested driver drains; under ctl */
 
@@ -148,14 +193,27 @@ BdrvChild *bdrv_attach_root(BlockBackend *blk, BlockDriverState *bs, uint64_t pe
                             uint64_t shared, GError **error);
 void bdrv_detach_child(BdrvChild *child);
 
+BdrvChild *bdrv_find_child(BlockDriverState *bs, const char *name);     /* or NULL */
+/* @bs and all below it, each once, parents before children. Free with g_ptr_array_unref(). */
+GPtrArray *bdrv_graph_order(BlockDriverState *bs);
+
 bool bdrv_child_try_set_perm(BdrvChild *child, uint64_t perm, uint64_t shared, GError **error);
-/* Recomputes the permissions of @bs and all below it: all or nothing. @reopen: GHashTable of node -> BlockReopenState *, or NULL. */
+/* What @bs needs of its child, given what its own users want. */
+void bdrv_child_needs(BlockDriverState *bs, BdrvChild *child, const BlockReopenState *reopen,
+                      uint64_t *nperm, uint64_t *nshared);
+/*
+ * Recomputes the permissions of @bs and all below it: all or nothing. @reopen: node -> BlockReopenState *, or NULL.
+ * In two steps, prepare (NULL with @error: nothing has changed), then commit or abort, which free the update.
+ */
 bool bdrv_refresh_perms(BlockDriverState *bs, GHashTable *reopen, GError **error);
+PermUpdate *bdrv_perm_prepare(BlockDriverState *bs, GHashTable *reopen, GError **error);
+void bdrv_perm_commit(PermUpdate *update);
+void bdrv_perm_abort(PermUpdate *update);
 char *bdrv_perm_names(uint64_t perm);
 
-/* ---- opening (open.c, backing.c, probe.c, filename.c, options.c) ---- */
+/* ---- opening (open.c, open-child.c, common-options.c, backing.c, probe.c, filename.c, limits.c) ---- */
 
-enum { BDRV_O_PROTOCOL = 1 << 24, BDRV_O_CHILD = 1 << 25 };    /* beside BLK_O_* */
+enum { BDRV_O_PROTOCOL = 1 << 24 };     /* beside BLK_O_*: a name or options without a driver are a protocol's */
 
 /*
  * Opens a node. @options (flat; taken over) may be NULL. @reference: a node name, or NULL.
@@ -164,16 +222,45 @@ enum { BDRV_O_PROTOCOL = 1 << 24, BDRV_O_CHILD = 1 << 25 };    /* beside BLK_O_*
 BlockDriverState *bdrv_open(CairnContext *ctx, const char *filename, const char *reference,
                             QDict *options, int flags, BlockDriverState *parent,
                             const char *child_name, BdrvChildRole role, GError **error);
+/* Opens what the options of @bs say of a child, during the driver's open; the caller attaches it. */
+BlockDriverState *bdrv_open_child_node(BlockDriverState *bs, const char *name,
+                                       BdrvChildRole role, GError **error);
+bool bdrv_reopen_backend(BlockBackend *blk, const QDict *options, GError **error);
+
+/* @common: typed. Puts the node's own options over the @flags that it inherits. */
+bool common_options_flags(const QDict *common, int *flags, BdrvDetectZeroes *detect_zeroes,
+                          GError **error);
+/* What a child inherits. @parent_drv: NULL: a format, not known yet. */
+int bdrv_child_flags(const BlockDriver *parent_drv, int flags, BdrvChildRole role);
+
+/* Moves "backing" and "backing.*" aside for bdrv_open_backing(). */
+void backing_take_options(BlockDriverState *bs, QDict *options);
 bool bdrv_open_backing(BlockDriverState *bs, GError **error);
-const BlockDriver *bdrv_find_format(CairnContext *ctx, const char *name);
-const BlockDriver *bdrv_find_protocol(CairnContext *ctx, const char *filename, GError **error);
+/* bs->backing_file (not NULL), resolved against the image's folder; NULL with @error if that is unknown. */
+char *bdrv_full_backing_name(BlockDriverState *bs, GError **error);
+
 const BlockDriver *bdrv_probe_format(CairnContext *ctx, const uint8_t *buf, size_t bytes,
                                      const char *filename, int *score, const char **unsupported);
+/* The format of what @file holds. */
+const BlockDriver *bdrv_probe_node(CairnContext *ctx, BlockDriverState *file, int *score,
+                                   GError **error);
+/* The known format whose magic these first bytes carry, or NULL: what a probed raw node must not be given. */
+const char *bdrv_known_magic(const uint8_t *buf, size_t bytes);
+void bdrv_warn_probed(BlockDriverState *bs);
+
 bool path_has_protocol(const char *path);
 char *path_combine(const char *dir, const char *name);
+/* "file:x" is "x" for "file", "file:a:b" is "./a:b". */
+char *path_strip_protocol(const char *name, const char *protocol);
+/* The folder that names in the image are relative to: "" or ending in "/"; NULL: unknown. */
+char *bdrv_image_dir(BlockDriverState *bs);
 void bdrv_refresh_filename(BlockDriverState *bs);
+void bdrv_reset_limits(BlockDriverState *bs);
 bool bdrv_refresh_limits(BlockDriverState *bs, GError **error);
 
+/* ---- blockers (blockers.c) ---- */
+
+GPtrArray *blockers_new(void);
 /* Frees what a node's name or blockers hold in the context. */
 void blockers_remove_node(BlockDriverState *bs);
 

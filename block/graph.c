@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The edges of the graph. An edge is made with the permissions that its parent needs at once, or
+ * not at all.
+ *
+ * 1. Edges change under the control lock, and while requests may run on the node (it has another
+ *    parent already) only inside a drain.
+ * 2. A child knows by inherits_from whose options it follows: the node that opened it, as long
+ *    as that one is its parent.
+ */
+#include "block/block-int.h"
+
+static void graph_set_pointer(BlockDriverState *parent, const char *name, BdrvChild *child)
+{
+    if (!parent) {
+        return;
+    }
+    if (!strcmp(name, "file")) {
+        parent->file = child;
+    } else if (!strcmp(name, "backing")) {
+        parent->backing = child;
+    }
+}
+
+static void graph_free_child(BdrvChild *child)
+{
+    g_free(child->name);
+    g_free(child);
+}
+
+/* The edge's permissions are set; the reference to its node is the edge's, also on failure. */
+static BdrvChild *graph_link(BdrvChild *child, GError **error)
+{
+    BlockDriverState *bs = child->bs;
+    CairnContext *ctx = bs->priv->ctx;
+    bool is_shared = bs->priv->parents->len > 0;
+
+    if (is_shared) {
+        drain_all_begin(ctx);
+    }
+    g_ptr_array_add(bs->priv->parents, child);
+    bool ok = bdrv_refresh_perms(bs, NULL, error);
+    if (ok && child->parent_bs) {
+        g_ptr_array_add(child->parent_bs->priv->children, child);
+        graph_set_pointer(child->parent_bs, child->name, child);
+    } else if (!ok) {
+        g_ptr_array_remove(bs->priv->parents, child);
+    }
+    if (is_shared) {
+        drain_all_end(ctx);
+    }
+    if (!ok) {
+        graph_free_child(child);
+        bdrv_unref(bs);
+        return NULL;
+    }
+    return child;
+}
+
+BdrvChild *bdrv_attach_child(BlockDriverState *parent, BlockDriverState *bs, const char *name,
+                             BdrvChildRole role, GError **error)
+{
+    BdrvChild *child = g_new0(BdrvChild, 1);
+
+    child->bs = bs;
+    child->name = g_strdup(name);
+    child->role = role;
+    child->parent_bs = parent;
+    bdrv_child_needs(parent, child, NULL, &child->perm, &child->shared_perm);
+    return graph_link(child, error);
+}
+
+BdrvChild *bdrv_attach_root(BlockBackend *blk, BlockDriverState *bs, uint64_t perm,
+                            uint64_t shared, GError **error)
+{
+    BdrvChild *child = g_new0(BdrvChild, 1);
+
+    child->bs = bs;
+    child->name = g_strdup("root");
+    child->parent_blk = blk;
+    child->perm = perm;
+    child->shared_perm = shared;
+    return graph_link(child, error);
+}
+
+void bdrv_detach_child(BdrvChild *child)
+{
+    BlockDriverState *bs = child->bs;
+    CairnContext *ctx = bs->priv->ctx;
+    bool is_shared = bs->priv->parents->len > 1;
+
+    if (is_shared) {
+        drain_all_begin(ctx);
+    }
+    g_ptr_array_remove(bs->priv->parents, child);
+    if (child->parent_bs) {
+        g_ptr_array_remove(child->parent_bs->priv->children, child);
+        graph_set_pointer(child->parent_bs, child->name, NULL);
+        if (bs->priv->inherits_from == child->parent_bs) {
+            bs->priv->inherits_from = NULL;
+        }
+    }
+    if (is_shared) {
+        /* Asking for less: a driver that cannot let go keeps what it has. */
+        bdrv_refresh_perms(bs, NULL, NULL);
+        drain_all_end(ctx);
+    }
+    graph_free_child(child);
+    bdrv_unref(bs);
+}
+
+BdrvChild *bdrv_find_child(BlockDriverState *bs, const char *name)
+{
+    for (guint i = 0; i < bs->priv->children->len; i++) {
+        BdrvChild *child = bs->priv->children->pdata[i];
+
+        if (!strcmp(child->name, name)) {
+            return child;
+        }
+    }
+    return NULL;
+}
+
+static void graph_visit(BlockDriverState *bs, GHashTable *seen, GPtrArray *order)
+{
+    if (!g_hash_table_add(seen, bs)) {
+        return;
+    }
+    for (guint i = bs->priv->children->len; i-- > 0;) {
+        BdrvChild *child = bs->priv->children->pdata[i];
+
+        graph_visit(child->bs, seen, order);
+    }
+    g_ptr_array_add(order, bs);
+}
+
+GPtrArray *bdrv_graph_order(BlockDriverState *bs)
+{
+    g_autoptr(GHashTable) seen = g_hash_table_new(NULL, NULL);
+    GPtrArray *order = g_ptr_array_new();
+
+    graph_visit(bs, seen, order);
+    for (guint i = 0; i < order->len / 2; i++) {
+        void *swap = order->pdata[i];
+
+        order->pdata[i] = order->pdata[order->len - 1 - i];
+        order->pdata[order->len - 1 - i] = swap;
+    }
+    return order;
+}

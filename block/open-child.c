@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Opening what stands below a node, for its driver's open. A child takes its options from those of
+ * its parent ("file.x", or "file" for a node that exists), its flags by role.
+ */
+#include "block/block-int.h"
+
+static bool child_take_reference(QDict *options, const char *name, char **reference,
+                                 GError **error)
+{
+    g_autoptr(QObject) value = qdict_take(options, name);
+
+    *reference = g_strdup(qobject_get_str(value));
+    if (!value || *reference) {
+        return true;
+    }
+    if (qobject_type(value) == QTYPE_QDICT
+        && qdict_size(qobject_to_qdict(value)) == 0) {
+        return true;
+    }
+    cairn_set_error(error, EINVAL, "Invalid parameter type for '%s', expected: string or object",
+                    name);
+    return false;
+}
+
+BlockDriverState *bdrv_open_child_node(BlockDriverState *bs, const char *name,
+                                       BdrvChildRole role, GError **error)
+{
+    BdrvNodePrivate *priv = bs->priv;
+    g_autofree char *prefix = g_strconcat(name, ".", NULL);
+    g_autofree char *filename = NULL;
+    g_autofree char *reference = NULL;
+
+    if (!strcmp(name, "file")) {
+        filename = g_strdup(priv->file_name);
+    }
+    if (!child_take_reference(priv->open_options, name, &reference, error)) {
+        return NULL;
+    }
+    QDict *options = qdict_extract_subqdict(priv->open_options, prefix);
+
+    if (!filename && !reference && qdict_size(options) == 0) {
+        qobject_unref(options);
+        cairn_set_error(error, EINVAL, "A block device must be specified for \"%s\"", name);
+        return NULL;
+    }
+    return bdrv_open(priv->ctx, filename, reference, options,
+                     bdrv_child_flags(bs->drv, bs->open_flags, role), bs, name, role, error);
+}
+
+/* What cannot be written below cannot be written above. */
+static void child_follow_read_only(BlockDriverState *bs, const BlockDriverState *node,
+                                   BdrvChildRole role)
+{
+    if (node->read_only && (bs->open_flags & BLK_O_AUTO_RDONLY) && !(role & BDRV_CHILD_COW)) {
+        bs->read_only = true;
+        bs->open_flags &= ~BLK_O_RDWR;
+    }
+}
+
+bool bdrv_open_child(BlockDriverState *bs, const char *name, BdrvChildRole role,
+                     GError **error)
+{
+    BlockDriverState *node = NULL;
+
+    if (!strcmp(name, "file")) {
+        node = g_steal_pointer(&bs->priv->file_node);
+    }
+    if (!node) {
+        node = bdrv_open_child_node(bs, name, role, error);
+    }
+    if (!node) {
+        return false;
+    }
+    child_follow_read_only(bs, node, role);
+    if (!bdrv_attach_child(bs, node, name, role, error)) {
+        return false;
+    }
+    if (!strcmp(name, "file") && !bs->filename[0]) {
+        g_free(bs->filename);
+        bs->filename = g_strdup(node->filename);
+    }
+    return true;
+}

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reopen: other options and flags for a whole tree of nodes, in one transaction.
+ *
+ * 1. Nothing is committed before every driver has prepared and all permissions are granted;
+ *    prepare fails or holds, commit and abort never fail.
+ * 2. Requests are drained all the while.
+ * 3. A child follows its parent's flags where it was opened by the parent; a node that was opened
+ *    on its own keeps its flags.
+ */
+#include "block/block-int.h"
+
+#include "qapi/block-options.h"
+
+typedef struct ReopenEntry {
+    BlockReopenState state;
+    QDict *own;                 /* flat: the node's own options after the change */
+    BdrvDetectZeroes detect_zeroes;
+    bool is_prepared;
+} ReopenEntry;
+
+typedef struct Reopen {
+    GPtrArray *entries;         /* ReopenEntry *, parents before children */
+    GHashTable *states;         /* node -> BlockReopenState *, for the permissions */
+} Reopen;
+
+static void reopen_entry_free(void *opaque)
+{
+    ReopenEntry *entry = opaque;
+
+    qobject_unref(entry->own);
+    qobject_unref(entry->state.opts);
+    g_free(entry);
+}
+
+/* ---- what changes ---- */
+
+static bool reopen_refuse(const char *key, GError **error)
+{
+    cairn_set_error(error, EINVAL, "Cannot change the option '%s'", key);
+    return false;
+}
+
+/* New typed values over old ones; what may not change must be as it was. */
+static bool reopen_merge_typed(const OptionDesc *table, QDict *into, QDict *changes,
+                               GError **error)
+{
+    for (size_t i = 0; i < qdict_size(changes); i++) {
+        const char *key = qdict_key_at(changes, i);
+        QObject *value = qdict_value_at(changes, i);
+        const QObject *old = qdict_get(into, key);
+        const OptionDesc *desc = options_find(table, key);
+
+        if (!desc->reopenable && !(old && qobject_is_equal(old, value))) {
+            return reopen_refuse(key, error);
+        }
+        qdict_put_obj(into, key, qobject_ref(value));
+    }
+    return true;
+}
+
+/* Names that stand in the node, not in the table of its own options. */
+static bool reopen_check_identity(BlockDriverState *bs, QDict *changes, GError **error)
+{
+    const char *driver = qdict_get_try_str(changes, "driver");
+    const char *node_name = qdict_get_try_str(changes, "node-name");
+
+    if (qdict_haskey(changes, "driver")
+        && (!driver || strcmp(driver, bs->drv->format_name))) {
+        return reopen_refuse("driver", error);
+    }
+    if (qdict_haskey(changes, "node-name")
+        && (!node_name || strcmp(node_name, bs->node_name))) {
+        return reopen_refuse("node-name", error);
+    }
+    qdict_del(changes, "driver");
+    qdict_del(changes, "node-name");
+    return true;
+}
+
+/* The node's own part of @changes goes into the entry; what is left is its children's. */
+static bool reopen_take_own(ReopenEntry *entry, QDict *changes, int flags, GError **error)
+{
+    BlockDriverState *bs = entry->state.bs;
+    const OptionDesc *table = qapi_options_BlockdevOptionsCommon;
+    static const OptionDesc none[] = { { NULL } };
+    const OptionDesc *driver_table = bs->drv->runtime_options ? bs->drv->runtime_options : none;
+    g_autoptr(QDict) given = qdict_clone_shallow(changes);
+    g_autoptr(QDict) old = qdict_clone_shallow(bs->priv->options);
+    g_autoptr(QDict) common = options_absorb(table, old, error);
+    g_autoptr(QDict) common_changes = common ? options_absorb(table, changes, error) : NULL;
+    g_autoptr(QDict) driver_changes = common_changes
+        ? options_absorb(driver_table, changes, error) : NULL;
+
+    if (!driver_changes
+        || !reopen_merge_typed(table, common, common_changes, error)
+        || !reopen_merge_typed(driver_table, entry->state.opts, driver_changes, error)) {
+        return false;
+    }
+    for (size_t i = 0; i < qdict_size(given); i++) {
+        const char *key = qdict_key_at(given, i);
+
+        if (!qdict_haskey(changes, key)) {
+            qdict_put_obj(entry->own, key, qobject_ref(qdict_value_at(given, i)));
+        }
+    }
+    entry->state.flags = flags;
+    return common_options_flags(common, &entry->state.flags, &entry->detect_zeroes, error);
+}
+
+static bool reopen_queue(Reopen *reopen, BlockDriverState *bs, QDict *changes, int flags,
+                         GError **error);
+
+static bool reopen_queue_child(Reopen *reopen, BlockDriverState *bs, const BdrvChild *child,
+                               QDict *changes, int flags, GError **error)
+{
+    g_autofree char *prefix = g_strconcat(child->name, ".", NULL);
+    g_autoptr(QDict) inner = qdict_extract_subqdict(changes, prefix);
+
+    if (child->bs->priv->inherits_from == bs) {
+        return reopen_queue(reopen, child->bs, inner,
+                            bdrv_child_flags(bs->drv, flags, child->role), error);
+    }
+    if (qdict_size(inner) == 0) {
+        return true;
+    }
+    g_autofree char *key = g_strconcat(prefix, qdict_key_at(inner, 0), NULL);
+
+    return reopen_refuse(key, error);
+}
+
+static bool reopen_check_leftover(const BlockDriverState *bs, const QDict *changes,
+                                  GError **error)
+{
+    if (qdict_size(changes) == 0) {
+        return true;
+    }
+    cairn_set_error(error, EINVAL,
+                    bs->drv->protocol_name
+                    ? "Block protocol '%s' doesn't support the option '%s'"
+                    : "Block format '%s' does not support the option '%s'",
+                    bs->drv->format_name, qdict_key_at(changes, 0));
+    return false;
+}
+
+/* @flags: what @bs inherits. @changes: flat; used up. */
+static bool reopen_queue(Reopen *reopen, BlockDriverState *bs, QDict *changes, int flags,
+                         GError **error)
+{
+    ReopenEntry *entry = g_new0(ReopenEntry, 1);
+
+    entry->state.bs = bs;
+    entry->state.opts = qdict_clone_shallow(bs->priv->driver_opts);
+    entry->own = qdict_clone_shallow(bs->priv->options);
+    g_ptr_array_add(reopen->entries, entry);
+    g_hash_table_insert(reopen->states, bs, &entry->state);
+    if (!reopen_check_identity(bs, changes, error)
+        || !reopen_take_own(entry, changes, flags, error)) {
+        return false;
+    }
+    for (guint i = 0; i < bs->priv->children->len; i++) {
+        if (!reopen_queue_child(reopen, bs, bs->priv->children->pdata[i], changes,
+                                entry->state.flags, error)) {
+            return false;
+        }
+    }
+    return reopen_check_leftover(bs, changes, error);
+}
+
+/* ---- the transaction ---- */
+
+static bool reopen_options_differ(const ReopenEntry *entry)
+{
+    return !qobject_is_equal(QOBJECT(entry->state.opts),
+                             QOBJECT(entry->state.bs->priv->driver_opts));
+}
+
+static bool reopen_prepare_node(ReopenEntry *entry, GError **error)
+{
+    BlockDriverState *bs = entry->state.bs;
+
+    if (!bs->read_only && !(entry->state.flags & BLK_O_RDWR)) {
+        int ret = bdrv_flush_bs(bs);
+
+        if (ret < 0) {
+            cairn_set_error_errno(error, -ret, "Error flushing drive '%s'", bs->node_name);
+            return false;
+        }
+    }
+    if (bs->drv->bdrv_reopen_prepare) {
+        entry->is_prepared = bs->drv->bdrv_reopen_prepare(&entry->state, error);
+        return entry->is_prepared;
+    }
+    if (reopen_options_differ(entry)) {
+        cairn_set_error(error, ENOTSUP, "Driver '%s' cannot change its options while open",
+                        bs->drv->format_name);
+        return false;
+    }
+    return true;
+}
+
+static bool reopen_prepare(Reopen *reopen, GError **error)
+{
+    for (guint i = reopen->entries->len; i-- > 0;) {
+        if (!reopen_prepare_node(reopen->entries->pdata[i], error)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void reopen_abort(Reopen *reopen)
+{
+    for (guint i = 0; i < reopen->entries->len; i++) {
+        ReopenEntry *entry = reopen->entries->pdata[i];
+        const BlockDriver *drv = entry->state.bs->drv;
+
+        if (entry->is_prepared && drv->bdrv_reopen_abort) {
+            drv->bdrv_reopen_abort(&entry->state);
+        }
+    }
+}
+
+static void reopen_commit_node(ReopenEntry *entry)
+{
+    BlockDriverState *bs = entry->state.bs;
+    BdrvNodePrivate *priv = bs->priv;
+
+    bs->open_flags = entry->state.flags;
+    bs->read_only = !(entry->state.flags & BLK_O_RDWR);
+    priv->detect_zeroes = entry->detect_zeroes;
+    qobject_unref(priv->options);
+    priv->options = g_steal_pointer(&entry->own);
+    if (entry->is_prepared && bs->drv->bdrv_reopen_commit) {
+        bs->drv->bdrv_reopen_commit(&entry->state);
+    }
+    qobject_unref(priv->driver_opts);
+    priv->driver_opts = g_steal_pointer(&entry->state.opts);
+}
+
+static void reopen_commit(Reopen *reopen)
+{
+    for (guint i = reopen->entries->len; i-- > 0;) {
+        reopen_commit_node(reopen->entries->pdata[i]);
+    }
+    for (guint i = reopen->entries->len; i-- > 0;) {
+        ReopenEntry *entry = reopen->entries->pdata[i];
+
+        /* Limits of an open node were found good once; a driver that fails now keeps its own. */
+        bdrv_refresh_limits(entry->state.bs, NULL);
+        bdrv_refresh_filename(entry->state.bs);
+    }
+}
+
+/* The user's edge follows the node where that becomes writable, or ceases to be. */
+static uint64_t reopen_root_perm(const BlockBackend *blk, int node_flags)
+{
+    uint64_t perm = blk->perm & ~(uint64_t)(BLK_PERM_WRITE | BLK_PERM_RESIZE);
+    bool is_writable = (node_flags & BLK_O_RDWR) != 0;
+
+    if (is_writable == !blk->root->bs->read_only) {
+        return blk->perm;
+    }
+    if (!is_writable) {
+        return perm;
+    }
+    perm |= BLK_PERM_WRITE;
+    return blk->flags & BLK_O_RESIZE ? perm | BLK_PERM_RESIZE : perm;
+}
+
+static bool reopen_run(Reopen *reopen, BlockBackend *blk, GError **error)
+{
+    const ReopenEntry *root = reopen->entries->pdata[0];
+    uint64_t old_perm = blk->root->perm;
+    uint64_t perm = reopen_root_perm(blk, root->state.flags);
+    int flags = root->state.flags;
+
+    if (!reopen_prepare(reopen, error)) {
+        reopen_abort(reopen);
+        return false;
+    }
+    blk->root->perm = perm;
+    PermUpdate *update = bdrv_perm_prepare(blk->root->bs, reopen->states, error);
+
+    if (!update) {
+        blk->root->perm = old_perm;
+        reopen_abort(reopen);
+        return false;
+    }
+    reopen_commit(reopen);
+    bdrv_perm_commit(update);
+    blk->perm = perm;
+    blk->flags = (blk->flags & ~BLK_O_RDWR) | (flags & BLK_O_RDWR);
+    return true;
+}
+
+bool bdrv_reopen_backend(BlockBackend *blk, const QDict *options, GError **error)
+{
+    CairnContext *ctx = blk->ctx;
+    g_autoptr(QDict) changes = qdict_clone_shallow(options);
+    Reopen reopen = {
+        .entries = g_ptr_array_new_with_free_func(reopen_entry_free),
+        .states = g_hash_table_new(NULL, NULL),
+    };
+
+    qdict_flatten(changes);
+    drain_all_begin(ctx);
+    bool ok = reopen_queue(&reopen, blk->root->bs, changes,
+                           blk->root->bs->open_flags, error)
+        && reopen_run(&reopen, blk, error);
+
+    drain_all_end(ctx);
+    g_hash_table_unref(reopen.states);
+    g_ptr_array_unref(reopen.entries);
+    return ok;
+}
