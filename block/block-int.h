@@ -123,6 +123,8 @@ struct BdrvNodePrivate {
 
 /* ---- backends (backend.c) ---- */
 
+#define BLK_QUIESCE (1 << 24)   /* one drain, in BlockBackend.activity */
+
 struct BlockBackend {
     gint refs;
     CairnContext *ctx;          /* owned reference */
@@ -131,7 +133,7 @@ struct BlockBackend {
     int flags;                  /* BLK_O_* of opening */
     gint write_cache;           /* atomic bool; false: writes are FUA */
     bool grows;                 /* writes past the end extend: files being created */
-    bool quiesced_by_all;       /* by drain_all_begin(); under ctl */
+    int quiesced_by_all;        /* nested drain_all_begin(); under ctl */
 
     /* The data plane's: blk_io_init(), blk_io_cleanup() (drain.c). */
     gint activity;              /* atomic: requests inside + BLK_QUIESCE * nested drains (then new requests wait) */
@@ -144,7 +146,7 @@ void blk_io_init(BlockBackend *blk);
 void blk_io_cleanup(BlockBackend *blk);     /* no request may be left */
 
 /*
- * Draining (drain.c), outside coroutines, under ctl; may be nested. All backends of the context, and the drivers' own I/O:
+ * Draining (drain.c), outside coroutines, drain_all_* under ctl; may be nested. All backends of the context, and the drivers' own I/O:
  * then no request runs anywhere. A backend may be made or closed in between.
  */
 void drain_all_begin(CairnContext *ctx);
@@ -264,7 +266,7 @@ GPtrArray *blockers_new(void);
 /* Frees what a node's name or blockers hold in the context. */
 void blockers_remove_node(BlockDriverState *bs);
 
-/* ---- I/O on nodes (io.c, write.c, zeroes.c, status.c, flush.c, truncate.c) ---- */
+/* ---- I/O on nodes (io.c, write.c, zeroes.c, discard.c, status.c, flush.c, length.c) ---- */
 
 /* The end that requests are checked against: the true length, rounded up to 512. -errno. */
 int64_t coroutine_fn bdrv_co_limit(BlockDriverState *bs, int64_t wanted);
@@ -279,6 +281,10 @@ BdrvChild *bdrv_filtered_child(BlockDriverState *bs);
 int coroutine_fn bdrv_co_status_bs(BlockDriverState *bs, bool want_zero, int64_t offset,
                                    int64_t bytes, int64_t *pnum, int64_t *map,
                                    BlockDriverState **file);
+/* As blk_block_status_chain(); @file: with OFFSET_VALID the node that holds the bytes, else NULL. */
+int coroutine_fn bdrv_co_block_status_chain_file(BlockDriverState *bs, bool want_zero,
+                                                 int64_t offset, int64_t bytes,
+                                                 BlockStatus *status, BlockDriverState **file);
 int coroutine_fn bdrv_co_block_status_chain(BdrvChild *child, bool want_zero, int64_t offset,
                                             int64_t bytes, BlockStatus *status);
 int64_t coroutine_fn bdrv_co_getlength_bs(BlockDriverState *bs);

@@ -197,6 +197,8 @@ struct BlockDriver {
     int coroutine_fn (*bdrv_co_block_status)(BlockDriverState *bs, bool want_zero,
                                              int64_t offset, int64_t bytes, int64_t *pnum,
                                              int64_t *map, BlockDriverState **file);
+    /* Something happens to a request of this node ("pwritev_rmw_head"): test drivers fail or suspend it. Absent: nothing. */
+    void coroutine_fn (*bdrv_co_debug_event)(BlockDriverState *bs, const char *event);
     /* Absent: ENOTSUP. */
     bool coroutine_fn (*bdrv_co_check)(BlockDriverState *bs, BlockCheckResult *result,
                                        BlockCheckFix fix, GError **error);
@@ -269,6 +271,9 @@ CAIRN_API int coroutine_fn bdrv_co_block_status(BdrvChild *child, bool want_zero
                                                 int64_t offset, int64_t bytes,
                                                 int64_t *pnum, int64_t *map,
                                                 BlockDriverState **file);
+
+/** bdrv_co_debug_event: tells the node itself, for instance a driver its file child (child->bs), of @event. */
+CAIRN_API void coroutine_fn bdrv_co_debug_event(BlockDriverState *bs, const char *event);
 
 typedef enum BdrvWorkKind {
     BDRV_WORK_IO,               /* may block for long; many at once */

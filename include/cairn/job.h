@@ -10,14 +10,15 @@
 
 G_BEGIN_DECLS
 
-/** JobProgressFunc: Returns: false to cancel (the job then fails with ECANCELED). */
+/** JobProgressFunc: bytes; called on the thread of the job, from inside it: no data or control call may be made. Returns: false to cancel (the job then fails with ECANCELED). */
 typedef bool JobProgressFunc(int64_t done, int64_t total, void *opaque);
 
 typedef struct BlockConvertOptions {
     int64_t sparse_size;        /* bytes: least run of zeros left out; 0: write everything */
     int coroutines;             /* 1..16; 0: default (8) */
     bool out_of_order;          /* writes may be made in any order */
-    bool compressed;
+    bool compressed;            /* units of the target's cluster size; those of several coroutines are made in parallel */
+    int64_t rate_limit;         /* bytes a second; 0: none */
     bool target_is_new;         /* was just created: where has_zero_init, zeros need no writing */
     bool target_is_zero;
     bool skip_backing;          /* the target has a backing file: leave unallocated what the sources' top layer does not hold */

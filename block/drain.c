@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Draining: making requests of a backend wait, and waiting for those that run.
+ *
+ * 1. The count of requests and that of drains share one atomic word: a request that enters or leaves sees at that very
+ *    instant whether a drain is on.
+ * 2. Without a drain, leaving is the last that a request's end does with the backend. With one it leaves under the
+ *    backend's lock, which the drainer takes once more after it has seen the count at 0: so nothing of the request still
+ *    touches the backend when the drain has begun, and its owner may free it.
+ * 3. While it waits, a drainer serves its own AioContext: the requests may be this thread's.
+ */
+#include "block/block-int.h"
+
+#include <errno.h>
+
+#define BLK_REQUESTS(activity) ((activity) & (BLK_QUIESCE - 1))
+#define BLK_DRAINS(activity) ((activity) / BLK_QUIESCE)
+
+void blk_io_init(BlockBackend *blk)
+{
+    g_mutex_init(&blk->lock);
+    co_queue_init(&blk->quiesced);
+}
+
+void blk_io_cleanup(BlockBackend *blk)
+{
+    g_assert(!BLK_REQUESTS(g_atomic_int_get(&blk->activity)));
+    g_assert(co_queue_empty(&blk->quiesced));
+    g_slist_free(blk->drainers);
+    g_mutex_clear(&blk->lock);
+}
+
+/* ---- requests --------------------------------------------------------- */
+
+static void drain_leave_quiesced(BlockBackend *blk)
+{
+    gint old;
+
+    g_mutex_lock(&blk->lock);
+    old = g_atomic_int_add(&blk->activity, -1);
+    if (BLK_REQUESTS(old) == 1) {
+        for (GSList *l = blk->drainers; l; l = l->next) {
+            aio_notify(l->data);
+        }
+    }
+    g_mutex_unlock(&blk->lock);
+}
+
+void blk_request_end(BlockBackend *blk)
+{
+    gint old = g_atomic_int_get(&blk->activity);
+
+    while (!BLK_DRAINS(old)) {
+        if (g_atomic_int_compare_and_exchange(&blk->activity, old, old - 1)) {
+            return;
+        }
+        old = g_atomic_int_get(&blk->activity);
+    }
+    drain_leave_quiesced(blk);
+}
+
+int coroutine_fn blk_request_begin(BlockBackend *blk)
+{
+    gint old = g_atomic_int_add(&blk->activity, 1);
+
+    while (G_UNLIKELY(BLK_DRAINS(old))) {
+        drain_leave_quiesced(blk);
+        g_mutex_lock(&blk->lock);
+        while (BLK_DRAINS(g_atomic_int_get(&blk->activity))) {
+            co_queue_wait_thread(&blk->quiesced, &blk->lock);
+        }
+        g_mutex_unlock(&blk->lock);
+        old = g_atomic_int_add(&blk->activity, 1);
+    }
+    if (G_UNLIKELY(!blk->root)) {
+        blk_request_end(blk);
+        return -ENOMEDIUM;
+    }
+    return 0;
+}
+
+/* ---- drains ------------------------------------------------------------- */
+
+static void drain_quiesce(BlockBackend *blk, AioContext *aio)
+{
+    g_mutex_lock(&blk->lock);
+    blk->drainers = g_slist_prepend(blk->drainers, aio);
+    g_atomic_int_add(&blk->activity, BLK_QUIESCE);
+    g_mutex_unlock(&blk->lock);
+}
+
+static bool drain_is_busy(BlockBackend *blk)
+{
+    return BLK_REQUESTS(g_atomic_int_get(&blk->activity)) != 0;
+}
+
+/* Once the count is 0: see rule 2. */
+static void drain_settle(BlockBackend *blk, AioContext *aio)
+{
+    g_mutex_lock(&blk->lock);
+    blk->drainers = g_slist_remove(blk->drainers, aio);
+    g_mutex_unlock(&blk->lock);
+}
+
+void drain_blk_begin(BlockBackend *blk)
+{
+    AioContext *aio = aio_context_ensure();
+
+    g_assert(!coroutine_in());
+    drain_quiesce(blk, aio);
+    while (drain_is_busy(blk)) {
+        aio_context_poll(aio, true);
+    }
+    drain_settle(blk, aio);
+}
+
+void drain_blk_end(BlockBackend *blk)
+{
+    gint old;
+
+    g_mutex_lock(&blk->lock);
+    old = g_atomic_int_add(&blk->activity, -BLK_QUIESCE);
+    g_assert(BLK_DRAINS(old) > 0);
+    if (BLK_DRAINS(old) == 1) {
+        co_queue_restart_all(&blk->quiesced);
+    }
+    g_mutex_unlock(&blk->lock);
+}
+
+static void drain_drivers(CairnContext *ctx, bool begin)
+{
+    g_autoptr(GList) nodes = g_hash_table_get_values(ctx->nodes);
+
+    for (GList *l = nodes; l; l = l->next) {
+        BlockDriverState *bs = l->data;
+        BdrvNodePrivate *p = bs->priv;
+
+        if (begin && p->drained++ == 0 && p->is_open && bs->drv->bdrv_drain_begin) {
+            bs->drv->bdrv_drain_begin(bs);
+        } else if (!begin && p->drained > 0 && --p->drained == 0 && p->is_open
+                   && bs->drv->bdrv_drain_end) {
+            bs->drv->bdrv_drain_end(bs);
+        }
+    }
+}
+
+/* What is polled may open and close backends, so each look starts anew. */
+static bool drain_all_is_busy(CairnContext *ctx)
+{
+    for (guint i = 0; i < ctx->backends->len; i++) {
+        BlockBackend *blk = g_ptr_array_index(ctx->backends, i);
+
+        if (blk->quiesced_by_all && drain_is_busy(blk)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void drain_all_begin(CairnContext *ctx)
+{
+    AioContext *aio = aio_context_ensure();
+
+    g_assert(!coroutine_in());
+    for (guint i = 0; i < ctx->backends->len; i++) {
+        BlockBackend *blk = g_ptr_array_index(ctx->backends, i);
+
+        blk->quiesced_by_all++;
+        drain_quiesce(blk, aio);
+    }
+    while (drain_all_is_busy(ctx)) {
+        aio_context_poll(aio, true);
+    }
+    for (guint i = 0; i < ctx->backends->len; i++) {
+        drain_settle(g_ptr_array_index(ctx->backends, i), aio);
+    }
+    drain_drivers(ctx, true);
+}
+
+void drain_all_end(CairnContext *ctx)
+{
+    drain_drivers(ctx, false);
+    for (guint i = 0; i < ctx->backends->len; i++) {
+        BlockBackend *blk = g_ptr_array_index(ctx->backends, i);
+
+        if (blk->quiesced_by_all) {
+            blk->quiesced_by_all--;
+            drain_blk_end(blk);
+        }
+    }
+}
+
+void blk_drain(BlockBackend *blk)
+{
+    drain_blk_begin(blk);
+    drain_blk_end(blk);
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The pipeline of the copying and comparing jobs.
+ *
+ * 1. The first error stops it: no item is taken after it, waits for a turn end, and its value is the run's.
+ * 2. A worker that never has to wait works on alone; the others start as soon as it waits. So where all is
+ *    answered from memory one buffer is used, which stays in the processor's cache.
+ */
+#include "block/jobs/pipeline.h"
+
+#include <errno.h>
+
+static void pipeline_fail(Pipeline *pipe, int ret)
+{
+    if (!pipe->ret) {
+        pipe->ret = ret;
+    }
+    g_mutex_lock(&pipe->lock);
+    co_queue_restart_all(&pipe->turns);
+    g_mutex_unlock(&pipe->lock);
+}
+
+/* Returns: whether @item has been filled in. */
+static bool coroutine_fn pipeline_take(Pipeline *pipe, PipelineItem *item)
+{
+    CO_MUTEX_GUARD(&pipe->take_lock);
+    int ret;
+
+    if (pipe->ret || pipe->is_at_end) {
+        return false;
+    }
+    ret = pipe->next(pipe, item);
+    if (ret < 0) {
+        pipeline_fail(pipe, ret);
+    }
+    pipe->is_at_end = ret == 0;
+    if (ret > 0) {
+        item->turn = pipe->next_turn++;
+    }
+    return ret > 0;
+}
+
+static void coroutine_fn pipeline_worker(void *opaque)
+{
+    Pipeline *pipe = opaque;
+    PipelineItem item = { .pipe = pipe };
+
+    while (pipeline_take(pipe, &item)) {
+        int ret = pipe->work(pipe, &item);
+
+        if (ret < 0) {
+            pipeline_fail(pipe, ret);
+        }
+    }
+    bdrv_buffer_free(item.buf);
+    pipe->is_done = --pipe->running == 0;
+}
+
+int pipeline_run(Pipeline *pipe)
+{
+    AioContext *aio = aio_context_ensure();
+
+    g_assert(!coroutine_in());
+    co_mutex_init(&pipe->take_lock);
+    g_mutex_init(&pipe->lock);
+    co_queue_init(&pipe->turns);
+    pipe->running = pipe->workers;
+    for (int i = 0; i < pipe->workers; i++) {
+        coroutine_enter(coroutine_create(pipeline_worker, pipe));
+    }
+    aio_context_poll_until(aio, &pipe->is_done);
+    co_mutex_destroy(&pipe->take_lock);
+    g_mutex_clear(&pipe->lock);
+    return pipe->ret;
+}
+
+int coroutine_fn pipeline_wait_turn(PipelineItem *item)
+{
+    Pipeline *pipe = item->pipe;
+
+    g_mutex_lock(&pipe->lock);
+    while (!pipe->ret && pipe->write_turn != item->turn) {
+        co_queue_wait_thread(&pipe->turns, &pipe->lock);
+    }
+    g_mutex_unlock(&pipe->lock);
+    return pipe->ret ? -ECANCELED : 0;
+}
+
+void pipeline_end_turn(PipelineItem *item)
+{
+    Pipeline *pipe = item->pipe;
+
+    g_mutex_lock(&pipe->lock);
+    pipe->write_turn = item->turn + 1;
+    co_queue_restart_all(&pipe->turns);
+    g_mutex_unlock(&pipe->lock);
+}
+
+void *pipeline_item_buffer(PipelineItem *item)
+{
+    Pipeline *pipe = item->pipe;
+
+    if (!item->buf) {
+        item->buf = bdrv_buffer_alloc(pipe->buffer_blk->root->bs, pipe->buffer_bytes);
+    }
+    return item->buf;
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Runs of equal block status over one or several images.
+ *
+ * An answer is kept until its end, so the jobs may go forward in pieces of any size; they never go back.
+ */
+#include "block/jobs/runs.h"
+
+#include <errno.h>
+
+#define RUNS_GUESS_BYTES (64 * 1024)    /* how much is taken for data where the status is unreadable */
+
+int runs_init(Runs *runs, BlockBackend *const *blks, int count, bool top_only)
+{
+    *runs = (Runs){
+        .sources = g_new0(RunSource, count), .source_count = count, .top_only = top_only,
+    };
+    for (int i = 0; i < count; i++) {
+        int64_t length = blk_getlength(blks[i]);
+
+        if (length < 0 || length > INT64_MAX / 2 - runs->length) {
+            runs_destroy(runs);
+            return length < 0 ? length : -EFBIG;
+        }
+        runs->sources[i] = (RunSource){
+            .blk = blks[i], .start = runs->length, .length = length,
+        };
+        runs->length += length;
+    }
+    return 0;
+}
+
+void runs_destroy(Runs *runs)
+{
+    g_clear_pointer(&runs->sources, g_free);
+}
+
+const RunSource *runs_source_at(const Runs *runs, int64_t offset)
+{
+    for (int i = 0; i < runs->source_count; i++) {
+        const RunSource *source = &runs->sources[i];
+
+        if (offset < source->start + source->length) {
+            return source;
+        }
+    }
+    return NULL;
+}
+
+static RunKind runs_kind_of(int flags, bool top_only)
+{
+    if (flags & BDRV_BLOCK_ZERO) {
+        return RUN_ZERO;
+    }
+    return flags & BDRV_BLOCK_DATA || !top_only ? RUN_DATA : RUN_BACKING;
+}
+
+int coroutine_fn runs_find(Runs *runs, int64_t offset)
+{
+    const RunSource *source;
+    BlockStatus status;
+    int64_t local;
+    int ret;
+
+    if (offset < runs->end) {
+        return 0;
+    }
+    source = runs_source_at(runs, offset);
+    local = offset - source->start;
+    ret = runs->top_only
+        ? blk_co_block_status(source->blk, local, source->length - local, &status)
+        : blk_co_block_status_chain(source->blk, local, source->length - local, &status);
+    if (ret < 0 && runs->guess_data) {
+        status.flags = BDRV_BLOCK_DATA;
+        status.bytes = MIN(source->length - local, RUNS_GUESS_BYTES);
+    } else if (ret < 0) {
+        return ret;
+    }
+    if (!status.bytes) {
+        return -EIO;            /* the image became shorter */
+    }
+    runs->end = offset + status.bytes;
+    runs->kind = runs_kind_of(status.flags, runs->top_only);
+    runs->flags = status.flags;
+    return 0;
+}
+
+int coroutine_fn runs_read(const Runs *runs, int64_t offset, int64_t bytes, void *buf)
+{
+    uint8_t *p = buf;
+
+    while (bytes > 0) {
+        const RunSource *source = runs_source_at(runs, offset);
+        int64_t n = MIN(bytes, source->start + source->length - offset);
+        int ret = blk_co_pread(source->blk, offset - source->start, n, p);
+
+        if (ret < 0) {
+            return ret;
+        }
+        offset += n;
+        bytes -= n;
+        p += n;
+    }
+    return 0;
+}

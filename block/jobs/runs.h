@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the bytes of one or several concatenated images are, run by run: the reading side of the jobs.
+ */
+#ifndef BLOCK_JOBS_RUNS_H
+#define BLOCK_JOBS_RUNS_H
+
+#include "block/block-int.h"
+
+typedef enum RunKind {
+    RUN_DATA,                   /* to be read */
+    RUN_ZERO,                   /* reads as zeros */
+    RUN_BACKING,                /* left to the backing file (runs_init() with top_only) */
+} RunKind;
+
+typedef struct RunSource {
+    BlockBackend *blk;
+    int64_t start, length;      /* bytes; where it stands in the concatenation */
+} RunSource;
+
+typedef struct Runs {
+    RunSource *sources;
+    int source_count;
+    int64_t length;             /* of all together */
+    bool top_only;              /* ask the images' own layer, not the chain */
+    bool guess_data;            /* a status that cannot be had is data */
+    int64_t end;                /* of the run below; it starts where the last answer ended */
+    RunKind kind;
+    int flags;                  /* BDRV_BLOCK_* of the run */
+} Runs;
+
+/* Outside coroutines; -errno. */
+int runs_init(Runs *runs, BlockBackend *const *blks, int count, bool top_only);
+void runs_destroy(Runs *runs);
+
+/* Which image holds @offset. */
+const RunSource *runs_source_at(const Runs *runs, int64_t offset);
+
+/* What stands at @offset, asked anew where the last answer does not reach it: runs->end, kind and flags. -errno. */
+int coroutine_fn runs_find(Runs *runs, int64_t offset);
+
+/* Reads across images. */
+int coroutine_fn runs_read(const Runs *runs, int64_t offset, int64_t bytes, void *buf);
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Worker threads and buffers for drivers. The pools are the context's, made when first used.
+ */
+#include "block/block-int.h"
+
+#include <stdlib.h>
+
+#define WORK_IO_THREADS 64
+
+/* The pool in *@slot. Two threads may make one at once: the second gives its own up. */
+static WorkerPool *work_pool(WorkerPool **slot, int threads)
+{
+    WorkerPool *pool = g_atomic_pointer_get(slot);
+
+    if (!pool) {
+        WorkerPool *made = worker_pool_new(threads);
+
+        if (!g_atomic_pointer_compare_and_exchange(slot, NULL, made)) {
+            worker_pool_free(made);
+        }
+        pool = g_atomic_pointer_get(slot);
+    }
+    return pool;
+}
+
+int coroutine_fn bdrv_co_run_work(BlockDriverState *bs, BdrvWorkKind kind,
+                                  int (*func)(void *opaque), void *opaque)
+{
+    CairnContext *ctx = bs->priv->ctx;
+    WorkerPool *pool = kind == BDRV_WORK_CPU
+        ? work_pool(&ctx->cpu_pool, g_get_num_processors())
+        : work_pool(&ctx->io_pool, WORK_IO_THREADS);
+
+    return worker_pool_co_run(pool, func, opaque);
+}
+
+void *bdrv_buffer_alloc(BlockDriverState *bs, size_t bytes)
+{
+    size_t align = MAX(bs->bl.mem_alignment, sizeof(void *));
+    void *buf;
+
+    return posix_memalign(&buf, align, MAX(bytes, 1)) == 0 ? buf : NULL;
+}
+
+void bdrv_buffer_free(void *buf)
+{
+    free(buf);
+}

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Writes: their checks, read-modify-write of partial blocks, and durability.
+ *
+ * 1. A write counts itself (write_gen) when it has ended and before it completes, so a flush that begins after its
+ *    completion covers it.
+ * 2. A partial block is read, changed and written back with the block to itself (overlap.c).
+ * 3. FUA that the driver does not take is a flush after the write.
+ */
+#include "block/io-int.h"
+
+#include <errno.h>
+
+int coroutine_fn io_driver_pwritev(BlockDriverState *bs, int64_t offset, int64_t bytes,
+                                   const IOVector *iov, int flags)
+{
+    BdrvChild *child;
+
+    if (bs->drv->bdrv_co_pwritev) {
+        return bs->drv->bdrv_co_pwritev(bs, offset, bytes, iov,
+                                        flags & bs->supported_write_flags);
+    }
+    child = bdrv_filtered_child(bs);
+    return child ? bdrv_co_pwritev(child, offset, bytes, iov, flags & ~BDRV_REQ_SERIALISING)
+                 : -ENOTSUP;
+}
+
+void io_write_done(BlockDriverState *bs, int64_t end, bool extends)
+{
+    if (extends) {
+        bdrv_note_length(bs, end, false);
+    }
+    g_atomic_int_inc(&bs->priv->write_gen);
+}
+
+/* Whether a parent may write past the end, which makes the node longer. */
+static bool write_may_extend(const BdrvChild *child)
+{
+    return child->perm & BLK_PERM_RESIZE && (!child->parent_blk || child->parent_blk->grows);
+}
+
+int coroutine_fn bdrv_co_check_write(BdrvChild *child, int64_t offset, int64_t bytes, int flags)
+{
+    BlockDriverState *bs = child->bs;
+    uint64_t needed = flags & BDRV_REQ_WRITE_UNCHANGED
+        ? BLK_PERM_WRITE | BLK_PERM_WRITE_UNCHANGED : BLK_PERM_WRITE;
+    int64_t limit;
+
+    if (bs->read_only) {
+        return -EROFS;
+    }
+    g_assert(child->perm & needed);
+    if (!range_fits(offset, bytes, INT64_MAX - IO_BOUNCE_BYTES)) {
+        return -EIO;
+    }
+    if (offset + bytes <= __atomic_load_n(&bs->priv->length, __ATOMIC_ACQUIRE)) {
+        return 0;
+    }
+    if (write_may_extend(child)) {
+        return 0;
+    }
+    limit = bdrv_co_limit(bs, offset + bytes);
+    if (limit < 0) {
+        return limit;
+    }
+    return offset + bytes <= limit ? 0 : -EIO;
+}
+
+/* ---- read-modify-write ----------------------------------------------------- */
+
+/* The blocks of a short range in one buffer: read what the write leaves, put the data in, write. */
+static int coroutine_fn write_blocks(BlockDriverState *bs, int64_t offset, int64_t bytes,
+                                     const IOVector *iov, size_t iov_offset, int flags)
+{
+    int64_t align = bs->bl.request_alignment;
+    int64_t start = io_align_down(bs, offset), stop = io_align_up(bs, offset + bytes);
+    uint8_t *buf = bdrv_buffer_alloc(bs, stop - start);
+    IOVector vector;
+    int ret = 0;
+
+    if (!buf) {
+        return -ENOMEM;
+    }
+    if (offset > start) {
+        bdrv_co_debug_event(bs, "pwritev_rmw_head");
+        ret = io_read_buffer(bs, start, align, buf);
+        bdrv_co_debug_event(bs, "pwritev_rmw_after_head");
+    }
+    if (ret >= 0 && offset + bytes < stop && (offset == start || stop - start > align)) {
+        bdrv_co_debug_event(bs, "pwritev_rmw_tail");
+        ret = io_read_buffer(bs, stop - align, align, buf + (stop - start - align));
+        bdrv_co_debug_event(bs, "pwritev_rmw_after_tail");
+    }
+    if (ret >= 0) {
+        if (iov) {
+            io_vector_to_buf_at(iov, iov_offset, buf + (offset - start), bytes);
+        } else {
+            memset(buf + (offset - start), 0, bytes);
+        }
+        io_vector_init_buf(&vector, buf, stop - start);
+        ret = io_aligned(bs, start, stop - start, &vector, 0, flags, io_driver_pwritev, true);
+    }
+    bdrv_buffer_free(buf);
+    return ret;
+}
+
+int coroutine_fn io_write_unaligned(BlockDriverState *bs, int64_t offset, int64_t bytes,
+                                    const IOVector *iov, int flags)
+{
+    int64_t first = io_align_up(bs, offset), last = io_align_down(bs, offset + bytes);
+    int ret = 0;
+
+    if (!iov || last - first < IO_BOUNCE_BYTES) {
+        return write_blocks(bs, offset, bytes, iov, 0, flags);
+    }
+    if (first > offset) {
+        ret = write_blocks(bs, offset, first - offset, iov, 0, flags);
+    }
+    if (ret >= 0) {
+        ret = io_aligned(bs, first, last - first, iov, first - offset, flags,
+                         io_driver_pwritev, true);
+    }
+    if (ret >= 0 && offset + bytes > last) {
+        ret = write_blocks(bs, last, offset + bytes - last, iov, last - offset, flags);
+    }
+    return ret;
+}
+
+/* ---- the calls --------------------------------------------------------------- */
+
+/* The driver does FUA itself, or passes it on to a node that sees to it. */
+static bool write_takes_fua(const BlockDriverState *bs)
+{
+    return !bs->drv->bdrv_co_pwritev || bs->supported_write_flags & BDRV_REQ_FUA;
+}
+
+static int coroutine_fn write_tracked(BlockDriverState *bs, int64_t offset, int64_t bytes,
+                                      const IOVector *iov, int flags)
+{
+    bool is_aligned = io_is_aligned(bs, offset, bytes);
+    bool is_guarded = io_is_guarded(bs, offset);
+    int64_t align = MAX(bs->bl.request_alignment, is_guarded ? BDRV_SECTOR_SIZE : 1);
+    BdrvTrackedRequest req;
+    int ret = 0;
+
+    tracked_request_begin(&req, bs, offset, bytes, align,
+                          !is_aligned || is_guarded || flags & BDRV_REQ_SERIALISING);
+    if (is_guarded) {
+        ret = io_guard_check(bs, offset, bytes, iov);
+    }
+    if (ret >= 0 && is_aligned) {
+        bdrv_co_debug_event(bs, "pwritev");
+        ret = io_aligned(bs, offset, bytes, iov, 0, flags, io_driver_pwritev, true);
+    } else if (ret >= 0) {
+        ret = io_write_unaligned(bs, offset, bytes, iov, flags);
+    }
+    bdrv_co_debug_event(bs, "pwritev_done");
+    io_write_done(bs, offset + bytes, ret >= 0);
+    tracked_request_end(&req);
+    return ret;
+}
+
+/*
+ * Compressed data replaces whole units, so nothing is padded; the driver says which ranges it takes. A short last unit
+ * ends where the node does.
+ */
+static int coroutine_fn write_compressed(BlockDriverState *bs, int64_t offset, int64_t bytes,
+                                         const IOVector *iov, int flags)
+{
+    BdrvChild *child = bdrv_filtered_child(bs);
+    BdrvTrackedRequest req;
+    int ret;
+
+    if (!bs->drv->bdrv_co_pwritev_compressed) {
+        return child ? bdrv_co_pwritev(child, offset, bytes, iov, flags) : -ENOTSUP;
+    }
+    if (!io_is_aligned(bs, offset, bytes)) {
+        return -EINVAL;
+    }
+    tracked_request_begin(&req, bs, offset, bytes, bs->bl.request_alignment,
+                          flags & BDRV_REQ_SERIALISING);
+    ret = bs->drv->bdrv_co_pwritev_compressed(bs, offset, bytes, iov);
+    io_write_done(bs, offset + bytes, ret >= 0);
+    tracked_request_end(&req);
+    return ret;
+}
+
+int coroutine_fn bdrv_co_pwritev(BdrvChild *child, int64_t offset, int64_t bytes,
+                                 const IOVector *iov, int flags)
+{
+    BlockDriverState *bs = child->bs;
+    bool takes_fua = write_takes_fua(bs);
+    int ret = bytes > BDRV_REQUEST_MAX_BYTES ? -EIO
+        : bdrv_co_check_write(child, offset, bytes, flags);
+
+    if (ret < 0) {
+        return ret;
+    }
+    g_assert(bytes == (int64_t)iov->size);
+    if (!bytes) {
+        ret = 0;
+        takes_fua = false;
+    } else if (flags & BDRV_REQ_WRITE_COMPRESSED) {
+        ret = write_compressed(bs, offset, bytes, iov, flags);
+        takes_fua = false;
+    } else {
+        ret = write_tracked(bs, offset, bytes, iov, flags);
+    }
+    if (ret >= 0 && flags & BDRV_REQ_FUA && !takes_fua) {
+        ret = bdrv_co_flush_bs(bs);
+    }
+    return MIN(ret, 0);
+}
+
+int coroutine_fn bdrv_co_pwrite(BdrvChild *child, int64_t offset, int64_t bytes,
+                                const void *buf, int flags)
+{
+    IOVector iov;
+
+    if (bytes < 0) {
+        return -EIO;
+    }
+    io_vector_init_buf(&iov, (void *)buf, bytes);
+    return bdrv_co_pwritev(child, offset, bytes, &iov, flags);
+}
+
+void coroutine_fn bdrv_co_debug_event(BlockDriverState *bs, const char *event)
+{
+    if (bs->drv->bdrv_co_debug_event) {
+        bs->drv->bdrv_co_debug_event(bs, event);
+    }
+}
