@@ -247,17 +247,24 @@ static bool backing_settle_format(BlockDriverState *bs, QDict *options, bool is_
     return true;
 }
 
+bool bdrv_backing_target(BlockDriverState *bs, QDict *options, char **path, int *flags,
+                         GError **error)
+{
+    bool is_own = bs->backing_file && !backing_is_replaced(bs->priv->ctx, options);
+
+    *path = is_own ? backing_own_path(bs, error) : NULL;
+    return (*path || !is_own) && backing_settle_format(bs, options, is_own, flags, error);
+}
+
 static BlockDriverState *backing_open_node(BlockDriverState *bs, QDict *options, GError **error)
 {
     CairnContext *ctx = bs->priv->ctx;
     g_autoptr(QDict) owned = options;
     g_autofree char *path = NULL;
-    bool is_own = bs->backing_file && !backing_is_replaced(ctx, options);
     int flags = bdrv_child_flags(bs->drv, bs->open_flags, BDRV_CHILD_COW);
 
     if (!backing_check_depth(bs, error)
-        || (is_own && !(path = backing_own_path(bs, error)))
-        || !backing_settle_format(bs, options, is_own, &flags, error)) {
+        || !bdrv_backing_target(bs, options, &path, &flags, error)) {
         return NULL;
     }
     const char *named = path ? path : qdict_get_try_str(options, "file.filename");

@@ -238,6 +238,12 @@ int bdrv_child_flags(const BlockDriver *parent_drv, int flags, BdrvChildRole rol
 /* Moves "backing" and "backing.*" aside for bdrv_open_backing(). */
 void backing_take_options(BlockDriverState *bs, QDict *options);
 bool bdrv_open_backing(BlockDriverState *bs, GError **error);
+/*
+ * What the backing file of @bs is to be opened by, under the context's policy: *@path (to be freed; NULL: the options say
+ * all), @options (flat, what the owner said of it; completed) and *@flags (BLK_O_PROBE added).
+ */
+bool bdrv_backing_target(BlockDriverState *bs, QDict *options, char **path, int *flags,
+                         GError **error);
 /* bs->backing_file (not NULL), resolved against the image's folder; NULL with @error if that is unknown. */
 char *bdrv_full_backing_name(BlockDriverState *bs, GError **error);
 

@@ -165,8 +165,9 @@ struct BlockDriver {
     bool coroutine_fn (*bdrv_co_create)(const BlockCreateTarget *target, BlockBackend *file,
                                         const QDict *options, GError **error);
     /*
-     * @opts: flat texts, this driver's and its protocol's. Checks everything first, then a format driver
-     * calls bdrv_co_create_storage() and its own co_create.
+     * @opts: flat texts, this driver's and its protocol's; "size" is always there, as a number of bytes. Checks everything
+     * first (options_absorb() by create_options), then a format driver calls bdrv_co_create_storage() with what is
+     * left and its own co_create. Absent: the core does just that.
      */
     bool coroutine_fn (*bdrv_co_create_opts)(const BlockCreateTarget *target, QDict *opts,
                                              GError **error);
@@ -284,7 +285,13 @@ typedef enum BdrvWorkKind {
 CAIRN_API int coroutine_fn bdrv_co_run_work(BlockDriverState *bs, BdrvWorkKind kind,
                                             int (*func)(void *opaque), void *opaque);
 
-/** bdrv_co_create_storage: for co_create_opts of a format: creates the protocol's file by what is left in @opts and opens it for writing and resizing. NULL with @error. */
+/**
+ * bdrv_co_create_storage:
+ * For co_create_opts of a format, once: creates the protocol's file by what is left in @opts (the file is as long as its
+ * "size", else empty) and opens it for writing and resizing. @target: the one that co_create_opts was given.
+ * Returns: a reference, to be dropped with blk_unref() before co_create_opts ends (the core holds another, then flushes
+ * and closes, and reports a failure of that); NULL with @error.
+ */
 CAIRN_API BlockBackend *coroutine_fn bdrv_co_create_storage(const BlockCreateTarget *target,
                                                             QDict *opts, GError **error);
 
