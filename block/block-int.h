@@ -42,8 +42,6 @@ struct CairnContext {
 };
 
 CairnContext *context_or_default(CairnContext *ctx);
-WorkerPool *context_io_pool(CairnContext *ctx);     /* any thread */
-WorkerPool *context_cpu_pool(CairnContext *ctx);
 
 /*
  * The control lock: recursive, of a thread. While it waits it polls the thread's own AioContext, so

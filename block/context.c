@@ -7,8 +7,6 @@
  */
 #include "block/block-int.h"
 
-enum { IO_THREADS_MAX = 64 };
-
 
 CairnContext *cairn_context_new(void)
 {
@@ -119,22 +117,6 @@ void context_warn(CairnContext *ctx, const char *format, ...)
 }
 
 /* ---- what drivers ask for ---- */
-
-WorkerPool *context_io_pool(CairnContext *ctx)
-{
-    if (g_once_init_enter(&ctx->io_pool)) {
-        g_once_init_leave(&ctx->io_pool, worker_pool_new(IO_THREADS_MAX));
-    }
-    return ctx->io_pool;
-}
-
-WorkerPool *context_cpu_pool(CairnContext *ctx)
-{
-    if (g_once_init_enter(&ctx->cpu_pool)) {
-        g_once_init_leave(&ctx->cpu_pool, worker_pool_new((int)g_get_num_processors()));
-    }
-    return ctx->cpu_pool;
-}
 
 CairnContext *bdrv_get_context(BlockDriverState *bs)
 {

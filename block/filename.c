@@ -91,7 +91,7 @@ static bool name_backing_differs(BlockDriverState *bs)
         return bs->backing_file && bs->priv->is_complete
             && !(bs->open_flags & BLK_O_NO_BACKING);
     }
-    g_autofree char *own = bdrv_full_backing_name(bs, NULL);
+    g_autofree char *own = bs->backing_file ? bdrv_full_backing_name(bs, NULL) : NULL;
 
     return !own || strcmp(own, bs->backing->bs->filename) != 0;
 }
