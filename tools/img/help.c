@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What --help and --version print. A test compares the options named here with the man page.
+ */
+#include "img/img.h"
+
+#include <stdio.h>
+
+static const char help_head[] =
+    "usage: %s [standard options] command [command options]\n"
+    "Cairn disk image utility\n"
+    "\n"
+    "    -h, --help           print this help and exit\n"
+    "    -V, --version        print the version and exit\n"
+    "    -T, --trace PATTERN  accepted for compatibility; there are no trace events\n"
+    "    --strict             follow names in images only within the image's folder,\n"
+    "                         and take backing files of unknown format for raw\n"
+    "\n"
+    "Command syntax:\n"
+    "  check [--object objectdef] [--image-opts] [-q] [-f fmt] [--output=ofmt]"
+    " [-r [leaks | all]] [-T src_cache] [-U] filename\n"
+    "  compare [--object objectdef] [--image-opts] [-f fmt] [-F fmt] [-T src_cache] [-p]"
+    " [--progress=pfmt] [-q] [-s] [-U] filename1 filename2\n"
+    "  convert [--object objectdef] [--image-opts] [--target-image-opts] [--target-is-zero]"
+    " [--bitmaps [--skip-broken-bitmaps]] [-U] [-C] [-c] [-p] [--progress=pfmt] [-q] [-n]"
+    " [-f fmt] [-t cache] [-T src_cache] [-O output_fmt] [-B backing_file [-F backing_fmt]]"
+    " [-o options] [-l snapshot_param] [-S sparse_size] [-r rate_limit] [-m num_coroutines]"
+    " [-W] [--salvage] filename [filename2 [...]] output_filename\n"
+    "  create [--object objectdef] [-q] [-f fmt] [-b backing_file [-F backing_fmt]] [-u]"
+    " [-o options] filename [size]\n"
+    "  info [--object objectdef] [--image-opts] [-f fmt] [--output=ofmt] [--backing-chain] [-U]"
+    " filename\n"
+    "  map [--object objectdef] [--image-opts] [-f fmt] [--start-offset=offset]"
+    " [--max-length=len] [--output=ofmt] [-U] filename\n";
+
+static const char help_common[] =
+    "\n"
+    "Parameters of several commands (--strict may stand behind the command, too):\n"
+    "  filename        an image: a path, PROTOCOL:..., or json:{...}\n"
+    "  --object        an object that options refer to by its id, mostly\n"
+    "                  secret,id=ID,file=PATH; --object help lists the types\n"
+    "  --image-opts    file names are option strings (driver=...,file.filename=...)\n"
+    "  -f, --format    format of the image; without it the image is probed\n"
+    "  -T, -t          cache mode of the source and of the target: none, writeback\n"
+    "                  (default of sources), writethrough, directsync, unsafe (default\n"
+    "                  of convert's target)\n"
+    "  -o              options of the new image, name=value,...; help lists them\n"
+    "  -p              show progress; --progress=json prints it as JSON lines\n"
+    "  -q              print errors only\n"
+    "  -U, --force-share  open without taking locks (read-only commands)\n"
+    "  --output        human or json\n"
+    "  size            bytes, or with a suffix k, M, G, T, P or E (powers of 1024)\n";
+
+static const char help_commands[] =
+    "\n"
+    "Parameters of check:\n"
+    "  -r, --repair    leaks: give back unused clusters; all: repair errors, too\n"
+    "  exit status     0 clean, 1 could not check, 2 corrupt, 3 leaks, 63 not supported\n"
+    "\n"
+    "Parameters of compare:\n"
+    "  -F              format of the second image\n"
+    "  -s              strict: sizes and allocation must agree, too\n"
+    "  exit status     0 equal, 1 different, 2 not started, 3 and 4 input errors\n"
+    "\n"
+    "Parameters of convert:\n"
+    "  -O              format of the target (default: raw)\n"
+    "  -B, -F          backing file of the target, and its format\n"
+    "  -C              allow copies by the host (accepted; copies as without it)\n"
+    "  -c              compress the target's data\n"
+    "  -l              snapshot of the source (no built-in format has any)\n"
+    "  -m              how many requests run in parallel (1 to 16, default 8)\n"
+    "  -n              do not create the target, write into the one that is there\n"
+    "  -r              bytes per second at most\n"
+    "  -S              least run of zeros that is left out (default 4k); 0 writes all\n"
+    "  -W              write the target out of order\n"
+    "  --bitmaps, --skip-broken-bitmaps  copy bitmaps (no built-in format has any)\n"
+    "  --salvage       take unreadable sectors for zeros and go on\n"
+    "  --target-image-opts  the target's name is an option string (needs -n)\n"
+    "  --target-is-zero     the target reads as zeros already (needs -n)\n"
+    "\n"
+    "Parameters of create:\n"
+    "  -b, -F          backing file, and its format\n"
+    "  -u              do not open the backing file\n"
+    "\n"
+    "Parameters of info:\n"
+    "  --backing-chain describe every image of the chain\n"
+    "\n"
+    "Parameters of map:\n"
+    "  -s, --start-offset  where to start\n"
+    "  -l, --max-length    how many bytes to describe\n";
+
+void img_print_version(void)
+{
+    printf("%s version %s (Cairn)\n", tool_prog(), TOOL_VERSION);
+    printf("Copyright (c) 2026 The Cairn developers\n");
+}
+
+void img_print_help(CairnContext *ctx)
+{
+    g_autoptr(CairnContext) own = ctx ? cairn_context_ref(ctx) : cairn_context_new();
+    g_auto(GStrv) drivers = cairn_context_list_drivers(own, false);
+    g_autofree char *names = g_strjoinv(" ", drivers);
+
+    img_print_version();
+    printf(help_head, tool_prog());
+    fputs(help_common, stdout);
+    fputs(help_commands, stdout);
+    printf("\nSupported formats: %s\n", names);
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cairn-img: what its commands share. A command is parse -> check -> run; it returns the exit status,
+ * and sets the error that main() prints. Commands print results only.
+ */
+#ifndef TOOLS_IMG_IMG_H
+#define TOOLS_IMG_IMG_H
+
+#include "common/progress.h"
+#include "common/tool.h"
+
+/* Commands that find the context's policy or objects on the command line share one. */
+typedef struct Img {
+    CairnContext *ctx;
+} Img;
+
+/* Returns: the exit status; with @error set, main prints it (a status of 0 then becomes 1). */
+typedef int ImgCommandFunc(Img *img, int argc, char **argv, GError **error);
+
+ImgCommandFunc img_check, img_compare, img_convert, img_create, img_info, img_map;
+
+/* What is printed by --help (help.c). */
+void img_print_help(CairnContext *ctx);
+void img_print_version(void);
+
+/* ---- options that all commands know (common-options.c) ---- */
+
+enum {
+    IMG_OPTION_OBJECT = 256, IMG_OPTION_IMAGE_OPTS, IMG_OPTION_OUTPUT, IMG_OPTION_STRICT,
+    IMG_OPTION_PROGRESS, IMG_OPTION_FIRST_FREE,
+};
+
+/* To be listed in a command's table. */
+#define IMG_LONG_OPTIONS_ALL \
+    { "help", no_argument, NULL, 'h' }, \
+    { "object", required_argument, NULL, IMG_OPTION_OBJECT }, \
+    { "strict", no_argument, NULL, IMG_OPTION_STRICT }
+
+/* How a command goes on after a step. */
+typedef enum ImgStep {
+    IMG_STEP_RUN,               /* go on */
+    IMG_STEP_DONE,              /* what was asked for is printed: exit 0 */
+    IMG_STEP_FAILED,            /* the error is set */
+} ImgStep;
+
+typedef struct ImgCommon {
+    bool image_opts, force_share, quiet, is_json;
+    const char *format;
+    ToolProgressMode progress;
+} ImgCommon;
+
+/* Handles option @c if it is a shared one; else nothing happens, with *known false. */
+ImgStep img_common_option(Img *img, ImgCommon *common, int c, bool *known, GError **error);
+
+/* "--image-opts and --format are mutually exclusive" */
+bool img_check_format_option(bool image_opts, const char *format, GError **error);
+
+/* -T CACHE: BLK_O_* into *flags; @cache NULL: nothing to do. */
+bool img_parse_source_cache(const char *cache, int *flags, GError **error);
+
+/* Opens with the tool's prefix: "Could not open 'NAME': REASON". */
+BlockBackend *img_open(Img *img, const ToolImage *image, GError **error);
+
+/* The one image that @common and the positional @name stand for. */
+ToolImage img_image(const ImgCommon *common, const char *name, int flags);
+
+/* The single positional argument of most commands; NULL with @error. */
+const char *img_one_filename(int argc, char **argv, GError **error);
+
+#endif

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cairn-img: makes, describes, checks, converts and compares disk images from the command line. A link to it
+ * named qemu-img serves scripts written for that program.
+ */
+#include "img/img.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+    const char *name;
+    ImgCommandFunc *run;
+} img_commands[] = {
+    { "check", img_check },
+    { "compare", img_compare },
+    { "convert", img_convert },
+    { "create", img_create },
+    { "info", img_info },
+    { "map", img_map },
+};
+
+static ImgCommandFunc *main_find_command(const char *name)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(img_commands); i++) {
+        if (!strcmp(name, img_commands[i].name)) {
+            return img_commands[i].run;
+        }
+    }
+    return NULL;
+}
+
+/* The options before the command; @strict is set by the one that lasts. */
+static ImgStep main_parse(int argc, char **argv, bool *strict, GError **error)
+{
+    static const struct option options[] = {
+        { "help", no_argument, NULL, 'h' },
+        { "version", no_argument, NULL, 'V' },
+        { "trace", required_argument, NULL, 'T' },
+        { "strict", no_argument, NULL, IMG_OPTION_STRICT },
+        { NULL },
+    };
+    int c;
+
+    while ((c = tool_getopt(argc, argv, "+:hVT:", options, error)) != -1) {
+        switch (c) {
+        case 'h':
+            img_print_help(NULL);
+            return IMG_STEP_DONE;
+        case 'V':
+            img_print_version();
+            return IMG_STEP_DONE;
+        case IMG_OPTION_STRICT:
+            *strict = true;
+            break;
+        case '?':
+            return IMG_STEP_FAILED;
+        default:                /* -T: accepted; there are no trace events */
+            break;
+        }
+    }
+    if (optind == argc) {
+        tool_usage_error(error, "Not enough arguments");
+        return IMG_STEP_FAILED;
+    }
+    return IMG_STEP_RUN;
+}
+
+static int main_run(int argc, char **argv, GError **error)
+{
+    g_autoptr(CairnContext) ctx = NULL;
+    Img img = { 0 };
+    bool strict = false;
+    ImgStep step = main_parse(argc, argv, &strict, error);
+    ImgCommandFunc *command;
+
+    if (step != IMG_STEP_RUN) {
+        return step == IMG_STEP_DONE ? 0 : 1;
+    }
+    command = main_find_command(argv[optind]);
+    if (!command) {
+        tool_usage_error(error, "Command not found: %s", argv[optind]);
+        return 1;
+    }
+    argc -= optind;
+    argv += optind;
+    optind = 0;                 /* restarts getopt, with the command as word 0 */
+    ctx = tool_context_new(strict);
+    img.ctx = ctx;
+    return command(&img, argc, argv, error);
+}
+
+int main(int argc, char **argv)
+{
+    g_autoptr(GError) error = NULL;
+    int status;
+
+    signal(SIGPIPE, SIG_IGN);
+    status = main_run(argc, argv, &error);
+    if (error) {
+        tool_report(error);
+        status = status ? status : 1;
+    }
+    if (fflush(stdout) || ferror(stdout)) {
+        g_autoptr(GError) lost = NULL;
+
+        cairn_set_error_errno(&lost, errno, "Could not write to standard output");
+        tool_report(lost);
+        status = status ? status : 1;
+    }
+    return status;
+}
