@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: MIT */
+/* Reopen: what follows, what may not change, and nothing by halves. */
+#include "mem-driver.h"
+
+#define TF "driver=tf,file.driver=mem,file.node-name=m,file.hex=" TF_HEX
+#define OVERLAY TF ",backing.driver=tf,backing.node-name=b,backing.file.driver=mem," \
+                "backing.file.node-name=bm,backing.file.hex=" TF_HEX
+
+static QDict *changes(const char *text)
+{
+    return qdict_from_keyval(text, NULL, NULL);
+}
+
+static void reopen_ok(BlockBackend *blk, const char *text)
+{
+    g_autoptr(QDict) options = changes(text);
+    g_autoptr(GError) error = NULL;
+
+    g_assert_true(blk_reopen(blk, options, &error));
+    g_assert_no_error(error);
+}
+
+static void reopen_fails(BlockBackend *blk, const char *text, const char *message)
+{
+    g_autoptr(QDict) options = changes(text);
+    g_autoptr(GError) error = NULL;
+
+    g_assert_false(blk_reopen(blk, options, &error));
+    g_assert_nonnull(error);
+    g_assert_cmpstr(error->message, ==, message);
+}
+
+static void test_writable_and_back(void)
+{
+    g_autoptr(CairnContext) ctx = test_context_new();
+    g_autoptr(BlockBackend) blk = test_open_opts(ctx, TF, 0);
+    BlockDriverState *bs = blk->root->bs;
+    uint8_t byte = 9;
+
+    g_assert_cmpint(blk_pwrite(blk, 0, 1, &byte, 0), <, 0);
+    reopen_ok(blk, "read-only=off");
+    g_assert_true(blk_is_writable(blk));
+    g_assert_false(bs->read_only || bs->file->bs->read_only);
+    g_assert_cmphex(test_mem(ctx, "m")->perm & BLK_PERM_WRITE, !=, 0);
+    g_assert_cmpint(blk_pwrite(blk, 0, 1, &byte, 0), ==, 0);
+    reopen_ok(blk, "read-only=on");
+    g_assert_false(blk_is_writable(blk));
+    g_assert_true(bs->read_only && bs->file->bs->read_only);
+    g_assert_cmphex(test_mem(ctx, "m")->perm & BLK_PERM_WRITE, ==, 0);
+    g_assert_cmpint(blk_pwrite(blk, 0, 1, &byte, 0), <, 0);
+}
+
+static void test_backing_does_not_follow(void)
+{
+    g_autoptr(CairnContext) ctx = test_context_new();
+    g_autoptr(BlockBackend) blk = test_open_opts(ctx, OVERLAY, 0);
+
+    reopen_ok(blk, "read-only=off,cache.direct=on");
+    g_assert_true(blk->root->bs->backing->bs->read_only);
+    g_assert_true(test_mem(ctx, "bm") != NULL && bdrv_find_node(ctx, "bm")->read_only);
+    g_assert_cmpint(bdrv_find_node(ctx, "bm")->open_flags & BLK_O_NOCACHE, !=, 0);
+}
+
+static void test_backing_can_be_made_writable(void)
+{
+    g_autoptr(CairnContext) ctx = test_context_new();
+    g_autoptr(BlockBackend) blk = test_open_opts(ctx, OVERLAY, BLK_O_RDWR);
+
+    reopen_ok(blk, "backing.read-only=off");
+    g_assert_false(bdrv_find_node(ctx, "bm")->read_only);
+    g_assert_cmphex(test_mem(ctx, "bm")->perm & BLK_PERM_WRITE, !=, 0);
+    reopen_ok(blk, "cache.no-flush=on");
+    g_assert_false(bdrv_find_node(ctx, "bm")->read_only);
+    reopen_ok(blk, "backing.read-only=on");
+    g_assert_true(bdrv_find_node(ctx, "bm")->read_only);
+}
+
+static void test_child_keeps_its_own_option(void)
+{
+    g_autoptr(CairnContext) ctx = test_context_new();
+    g_autoptr(BlockBackend) blk = test_open_opts(ctx, TF ",file.cache.direct=off", 0);
+
+    reopen_ok(blk, "cache.direct=on");
+    g_assert_cmpint(blk->root->bs->open_flags & BLK_O_NOCACHE, !=, 0);
+    g_assert_cmpint(blk->root->bs->file->bs->open_flags & BLK_O_NOCACHE, ==, 0);
+}
+
+static void test_driver_option_reaches_the_driver(void)
+{
+    g_autoptr(CairnContext) ctx = test_context_new();
+    g_autoptr(BlockBackend) blk = test_open_opts(ctx, TF ",file.level=1", 0);
+
+    reopen_ok(blk, "file.level=5");
+    g_assert_cmpint(test_mem(ctx, "m")->level, ==, 5);
+    reopen_ok(blk, "cache.direct=on");
+    g_assert_cmpint(test_mem(ctx, "m")->level, ==, 5);
+}
+
+static const struct {
+    const char *claim;
+    const char *text;
+    const char *message;
+} refusals[] = {
+    { "/reopen/driver/cannot-change", "driver=mem", "Cannot change the option 'driver'" },
+    { "/reopen/node-name/cannot-change", "node-name=x", "Cannot change the option 'node-name'" },
+    { "/reopen/fixed-option/cannot-change", "flavour=x", "Cannot change the option 'flavour'" },
+    { "/reopen/fixed-option-of-child/cannot-change", "file.size=1M",
+      "Cannot change the option 'size'" },
+    { "/reopen/force-share/cannot-change", "force-share=on",
+      "Cannot change the option 'force-share'" },
+    { "/reopen/unknown/is-refused", "bogus=1",
+      "Block format 'tf' does not support the option 'bogus'" },
+    { "/reopen/unknown-of-child/is-refused", "file.bogus=1",
+      "Block protocol 'mem' doesn't support the option 'bogus'" },
+    { "/reopen/bad-value/is-refused", "read-only=x",
+      "Parameter 'read-only' expects 'on' or 'off'" },
+    { "/reopen/driver-without-prepare/keeps-its-options", "speed=7",
+      "Driver 'tf' cannot change its options while open" },
+};
+
+static void test_refusal(gconstpointer data)
+{
+    size_t i = GPOINTER_TO_SIZE(data);
+    g_autoptr(CairnContext) ctx = test_context_new();
+    g_autoptr(BlockBackend) blk = test_open_opts(ctx, TF, 0);
+    const MemState *s = test_mem(ctx, "m");
+
+    reopen_fails(blk, refusals[i].text, refusals[i].message);
+    g_assert_cmpint(s->committed, ==, 0);
+    g_assert_cmpint(s->prepared, ==, s->reopen_aborted);
+}
+
+static void test_same_value_is_no_change(void)
+{
+    g_autoptr(CairnContext) ctx = test_context_new();
+    g_autoptr(BlockBackend) blk = test_open_opts(ctx, TF ",flavour=mint,file.size=64k", 0);
+
+    reopen_ok(blk, "driver=tf,flavour=mint,file.size=65536,file.node-name=m");
+}
+
+static void test_child_of_its_own_is_not_touched(void)
+{
+    g_autoptr(CairnContext) ctx = test_context_new();
+    g_autoptr(BlockBackend) mem = test_open_opts(
+        ctx, "driver=mem,node-name=m,read-only=off,hex=" TF_HEX, BLK_O_SHARE_WRITE);
+    g_autoptr(BlockBackend) blk = test_open_opts(ctx, "driver=tf,file=m", 0);
+
+    reopen_ok(blk, "cache.direct=on");
+    g_assert_cmpint(test_mem(ctx, "m")->prepared, ==, 0);
+    reopen_fails(blk, "file.level=3", "Cannot change the option 'file.level'");
+}
+
+/* ---- all or nothing ---- */
+
+static void test_failed_prepare_leaves_all(void)
+{
+    g_autoptr(CairnContext) ctx = test_context_new();
+    g_autoptr(BlockBackend) blk = test_open_opts(ctx, OVERLAY ",file.fail-reopen=on", 0);
+    BlockDriverState *bs = blk->root->bs;
+
+    reopen_fails(blk, "read-only=off", "mem refuses to reopen");
+    g_assert_true(bs->read_only && bs->file->bs->read_only);
+    g_assert_false(blk_is_writable(blk));
+    g_assert_cmphex(blk->root->perm & BLK_PERM_WRITE, ==, 0);
+    g_assert_cmpint(test_mem(ctx, "bm")->prepared, ==, 1);
+    g_assert_cmpint(test_mem(ctx, "bm")->reopen_aborted, ==, 1);
+    g_assert_cmpint(test_mem(ctx, "m")->reopen_aborted, ==, 0);
+}
+
+static void test_refused_permission_leaves_all(void)
+{
+    g_autoptr(CairnContext) ctx = test_context_new();
+    g_autoptr(BlockBackend) blk = test_open_opts(ctx, TF ",file.fail-perm=on", 0);
+    const MemState *s = test_mem(ctx, "m");
+
+    reopen_fails(blk, "read-only=off", "mem refuses writers");
+    g_assert_true(blk->root->bs->read_only && blk->root->bs->file->bs->read_only);
+    g_assert_cmphex(s->perm & BLK_PERM_WRITE, ==, 0);
+    g_assert_cmphex(blk->root->bs->file->perm & BLK_PERM_WRITE, ==, 0);
+    g_assert_cmpint(s->prepared, ==, 1);
+    g_assert_cmpint(s->reopen_aborted, ==, 1);
+    g_assert_cmpint(s->committed, ==, 0);
+    reopen_ok(blk, "cache.direct=on");
+}
+
+static void test_other_users_writer_keeps_it_writable(void)
+{
+    g_autoptr(CairnContext) ctx = test_context_new();
+    g_autoptr(BlockBackend) a = test_open_opts(ctx, "driver=mem,node-name=m",
+                                               BLK_O_RDWR | BLK_O_SHARE_WRITE);
+    g_autoptr(BlockBackend) b = test_open_opts(ctx, "m", BLK_O_RDWR | BLK_O_SHARE_WRITE);
+
+    reopen_fails(a, "read-only=on", "Block node is read-only");
+    g_assert_true(blk_is_writable(a));
+    g_assert_false(a->root->bs->read_only);
+}
+
+static void test_reader_stays_reader(void)
+{
+    g_autoptr(CairnContext) ctx = test_context_new();
+    g_autoptr(BlockBackend) blk = test_open_opts(ctx, "driver=mem,read-only=off", 0);
+
+    reopen_ok(blk, "level=2");
+    g_assert_false(blk_is_writable(blk));
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    for (size_t i = 0; i < G_N_ELEMENTS(refusals); i++) {
+        g_test_add_data_func(refusals[i].claim, GSIZE_TO_POINTER(i), test_refusal);
+    }
+    g_test_add_func("/reopen/read-only/goes-and-comes-back", test_writable_and_back);
+    g_test_add_func("/reopen/read-only/backing-does-not-follow", test_backing_does_not_follow);
+    g_test_add_func("/reopen/backing/can-be-made-writable", test_backing_can_be_made_writable);
+    g_test_add_func("/reopen/child/keeps-its-own-option", test_child_keeps_its_own_option);
+    g_test_add_func("/reopen/driver-option/reaches-the-driver",
+                    test_driver_option_reaches_the_driver);
+    g_test_add_func("/reopen/same-value/is-no-change", test_same_value_is_no_change);
+    g_test_add_func("/reopen/child-by-reference/is-not-touched",
+                    test_child_of_its_own_is_not_touched);
+    g_test_add_func("/reopen/failed-prepare/leaves-all", test_failed_prepare_leaves_all);
+    g_test_add_func("/reopen/refused-permission/leaves-all", test_refused_permission_leaves_all);
+    g_test_add_func("/reopen/writer-beside/keeps-it-writable",
+                    test_other_users_writer_keeps_it_writable);
+    g_test_add_func("/reopen/reader/stays-reader", test_reader_stays_reader);
+    return g_test_run();
+}
