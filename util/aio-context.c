@@ -72,9 +72,12 @@ AioContext *aio_context_ref(AioContext *ctx)
 
 static void aio_context_take_incoming(AioContext *ctx)
 {
-    AioTask *newest = __atomic_exchange_n(&ctx->incoming, NULL, __ATOMIC_ACQ_REL);
-    AioTask *tail = newest, *oldest = NULL;
+    AioTask *newest = NULL, *oldest = NULL, *tail;
 
+    if (__atomic_load_n(&ctx->incoming, __ATOMIC_RELAXED)) {
+        newest = __atomic_exchange_n(&ctx->incoming, NULL, __ATOMIC_ACQ_REL);
+    }
+    tail = newest;
     while (newest) {
         AioTask *next = newest->next;
 
@@ -205,7 +208,7 @@ void aio_co_wake(Coroutine *co)
 
 /* ---- polling -------------------------------------------------------------- */
 
-static bool aio_has_tasks(AioContext *ctx)
+bool aio_has_tasks(AioContext *ctx)
 {
     return ctx->queue || __atomic_load_n(&ctx->incoming, __ATOMIC_ACQUIRE);
 }

@@ -45,8 +45,12 @@ struct AioContext {
     GSource *source;            /* NULL until asked for */
 };
 
-/* aio-context.c: runs @task in @ctx's thread. Any thread. */
+/* aio-context.c */
+/* Runs @task in @ctx's thread. Any thread. */
 void aio_schedule(AioContext *ctx, AioTask *task);
+
+/* Whether something waits to be run by a poll. Own thread. */
+bool aio_has_tasks(AioContext *ctx);
 
 /* aio-fd.c */
 void aio_fd_take_events(AioContext *ctx, const struct epoll_event *events, int count);

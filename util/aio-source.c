@@ -10,6 +10,16 @@ typedef struct AioSource {
     AioContext *ctx;            /* owns the source, destroys it before it ends */
 } AioSource;
 
+/*
+ * What is scheduled inside a dispatch makes no event. So a main loop that is run from there
+ * would not see it by the descriptor.
+ */
+static gboolean aio_source_prepare(GSource *source, gint *timeout)
+{
+    *timeout = -1;
+    return aio_has_tasks(((AioSource *)source)->ctx);
+}
+
 static gboolean aio_source_dispatch(GSource *source, GSourceFunc callback, gpointer data)
 {
     AioContext *ctx = aio_context_ref(((AioSource *)source)->ctx);
@@ -19,8 +29,10 @@ static gboolean aio_source_dispatch(GSource *source, GSourceFunc callback, gpoin
     return G_SOURCE_CONTINUE;
 }
 
-/* prepare and check: GLib's own for sources with descriptors only. */
-static GSourceFuncs aio_source_funcs = { .dispatch = aio_source_dispatch };
+/* check: GLib's own, by the descriptor. */
+static GSourceFuncs aio_source_funcs = {
+    .prepare = aio_source_prepare, .dispatch = aio_source_dispatch,
+};
 
 GSource *aio_context_get_source(AioContext *ctx)
 {

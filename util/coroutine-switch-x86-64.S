@@ -37,12 +37,19 @@ coroutine_switch_stacks:
     .cfi_adjust_cfa_offset 8
     stmxcsr (%rsp)
     fnstcw 4(%rsp)
+    movl (%rsp), %eax
+    movzwl 4(%rsp), %edx
 
     movq %rsp, (%rdi)
     movq %rsi, %rsp
 
-    ldmxcsr (%rsp)
-    fldcw 4(%rsp)
+    /* Loading the control words is slow, and hardly anybody changes them. */
+    cmpl %eax, (%rsp)
+    jne 2f
+    cmpw %dx, 4(%rsp)
+    jne 2f
+1:
+    .cfi_remember_state
     addq $8, %rsp
     .cfi_adjust_cfa_offset -8
     popq %r15
@@ -68,6 +75,11 @@ coroutine_switch_stacks:
     .cfi_adjust_cfa_offset -8
     .cfi_register %rip, %rcx
     jmpq *%rcx
+    .cfi_restore_state
+2:
+    ldmxcsr (%rsp)
+    fldcw 4(%rsp)
+    jmp 1b
     .cfi_endproc
     .size coroutine_switch_stacks, . - coroutine_switch_stacks
 

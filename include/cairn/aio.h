@@ -28,7 +28,8 @@ CAIRN_API GSource *aio_context_get_source(AioContext *ctx);
 /**
  * aio_context_get_fd:
  * Returns: a descriptor that polls readable (POLLIN) whenever aio_context_poll()
- * has something to do: for programs with an event loop that is not GLib's.
+ * has something to do: for programs with an event loop that is not GLib's. (Not while
+ * @ctx dispatches: to wait inside a callback, use aio_context_poll().)
  */
 CAIRN_API int aio_context_get_fd(AioContext *ctx);
 
@@ -84,7 +85,7 @@ CAIRN_API void aio_timer_free(AioTimer *timer);
 /**
  * aio_set_fd_handler:
  * Calls @read_func/@write_func when @fd is ready; both NULL removes it.
- * Context: the context's own thread.
+ * Context: the context's own thread. @fd must be of a kind that epoll takes: no regular files.
  */
 CAIRN_API void aio_set_fd_handler(AioContext *ctx, int fd, AioFunc *read_func,
                                   AioFunc *write_func, void *opaque);

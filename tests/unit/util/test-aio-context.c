@@ -584,6 +584,32 @@ static void test_source_serves_everything(Fixture *f, gconstpointer data)
     pipe_close(&p);
 }
 
+typedef struct NestedLoop {
+    Fixture *f;
+    GMainContext *main_context;
+} NestedLoop;
+
+static void bh_nested_loop(void *opaque)
+{
+    NestedLoop *n = opaque;
+
+    aio_bh_schedule_oneshot(n->f->ctx, set_done, n->f);
+    while (!n->f->is_done) {
+        g_main_context_iteration(n->main_context, TRUE);
+    }
+}
+
+static void test_source_serves_a_nested_loop(Fixture *f, gconstpointer data)
+{
+    g_autoptr(GMainContext) main_context = g_main_context_new();
+    NestedLoop n = { f, main_context };
+
+    g_source_attach(aio_context_get_source(f->ctx), main_context);
+    aio_bh_schedule_oneshot(f->ctx, bh_nested_loop, &n);
+    g_main_context_iteration(main_context, TRUE);
+    g_assert_true(f->is_done);
+}
+
 static void test_source_ends_with_context(Fixture *f, gconstpointer data)
 {
     g_autoptr(GMainContext) main_context = g_main_context_new();
@@ -711,6 +737,7 @@ static void add_tests(void)
     ADD("co/sleepers-wake-in-order", test_sleepers_wake_in_order);
     ADD("co/woken-before-it-yields/continues", test_early_wake_is_kept);
     ADD("source/serves-everything", test_source_serves_everything);
+    ADD("source/serves-a-nested-loop", test_source_serves_a_nested_loop);
     ADD("source/ends-with-the-context", test_source_ends_with_context);
     ADD("current/is-per-thread", test_ensure_is_per_thread);
     ADD("current/push-nests", test_push_nests);
