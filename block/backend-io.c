@@ -410,3 +410,21 @@ bool blk_truncate(BlockBackend *blk, int64_t bytes, PreallocMode prealloc, GErro
     ctl_unlock(blk->ctx);
     return ok;
 }
+
+/* ---- batches ----------------------------------------------------------------- */
+
+/*
+ * The engine of worker threads starts each request at once and has nothing to batch; the count
+ * is what an engine with a submission queue will look at.
+ */
+void blk_io_plug(BlockBackend *blk)
+{
+    g_atomic_int_inc(&blk->plugged);
+}
+
+void blk_io_unplug(BlockBackend *blk)
+{
+    gint before = g_atomic_int_add(&blk->plugged, -1);
+
+    g_assert(before > 0);
+}

@@ -138,6 +138,7 @@ struct BlockBackend {
     GMutex lock;                /* guards the two below */
     CoQueue quiesced;           /* requests that wait for the drains to end */
     GSList *drainers;           /* AioContext * to notify when the last request ends */
+    gint plugged;               /* atomic: blk_io_plug() without its blk_io_unplug() */
 };
 
 void blk_io_init(BlockBackend *blk);
