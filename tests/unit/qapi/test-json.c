@@ -290,7 +290,8 @@ static void test_not_utf8(void)
     qdict_put_int(dict, "\xfe", 7);
     qdict_put_obj(dict, "n", qnum_new_uint(UINT64_MAX));
     text = qobject_to_json(QOBJECT(dict), false);
-    g_assert_cmpstr(text, ==, "{\"name\": \"b\\uFFFD\\u00E9\\uFFFD\\uFFFD.raw\", \"\\uFFFD\": \"x\", "
+    g_assert_cmpstr(text, ==,
+                    "{\"name\": \"b\\uFFFD\\u00E9\\uFFFD\\uFFFD.raw\", \"\\uFFFD\": \"x\", "
                     "\"n\": 18446744073709551615}");
 }
 
