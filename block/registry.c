@@ -7,6 +7,9 @@
 #include "block/drivers.h"
 
 static const BlockDriver *const builtin_drivers[] = {
+    &bdrv_file,
+    &bdrv_host_device,
+    &bdrv_raw,
     NULL,
 };
 
