@@ -7,6 +7,7 @@
 
 extern const BlockDriver bdrv_file;
 extern const BlockDriver bdrv_host_device;
+extern const BlockDriver bdrv_qcow;
 extern const BlockDriver bdrv_raw;
 
 #endif

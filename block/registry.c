@@ -7,9 +7,7 @@
 #include "block/drivers.h"
 
 static const BlockDriver *const builtin_drivers[] = {
-    &bdrv_file,
-    &bdrv_host_device,
-    &bdrv_raw,
+    &bdrv_qcow,
     NULL,
 };
 

@@ -102,9 +102,9 @@ static void test_l1_limit(void)
 {
     uint32_t n;
 
-    g_assert_true(qcow_header_l1_entries(((uint64_t)1 << 28) - 1 << 15, 9, 6, &n));
+    g_assert_true(qcow_header_l1_entries((((uint64_t)1 << 28) - 1) << 15, 9, 6, &n));
     g_assert_cmpuint(n, ==, (1u << 28) - 1);
-    g_assert_false(qcow_header_l1_entries((((uint64_t)1 << 28) - 1 << 15) + 1, 9, 6, &n));
+    g_assert_false(qcow_header_l1_entries(((((uint64_t)1 << 28) - 1) << 15) + 1, 9, 6, &n));
     g_assert_false(qcow_header_l1_entries(UINT64_MAX, 16, 13, &n));
 }
 

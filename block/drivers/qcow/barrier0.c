@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Opening an image that someone else crashed.
+ *
+ * Let E be the end of the file at open. An entry that leads past E names space that was never written. As long as the
+ * file does not grow, such entries are simply not believed (table.h). Before this session makes the file longer:
+ *
+ * 1. Every such entry is cleared on disk (a stream's becomes the dead entry), and that is durable before the file grows: else a
+ *    later session, for which E is larger, would find it on top of new data.
+ * 2. The file reaches to the end of everything that starts below E, and new space comes from above that.
+ * 3. What is named twice is known, and neither written in place nor freed.
+ *
+ * It is done once, by the first request that needs it; the others wait.
+ */
+#include "block/drivers/qcow/qcow.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* ---- walking the L1 table ---- */
+
+/* Bytes of the L1 table from @at on that are a hole, a multiple of 8; 0: read them. */
+static int64_t coroutine_fn l1_hole(BlockDriverState *bs, int64_t at, int64_t bytes)
+{
+    int64_t pnum = 0, map;
+    BlockDriverState *file;
+    int ret;
+
+    if (bytes <= (int64_t)QCOW_L1_PIECE * 8) {
+        return 0;
+    }
+    ret = bdrv_co_block_status(bs->file, true, at, bytes, &pnum, &map, &file);
+    return ret >= 0 && (ret & BDRV_BLOCK_ZERO) ? ROUND_DOWN_TO(pnum, 8) : 0;
+}
+
+static int coroutine_fn l1_piece_foreach(BlockDriverState *bs, const uint64_t *entries,
+                                         uint32_t first, uint32_t count, QcowL1Func *func,
+                                         void *opaque)
+{
+    int ret = 0;
+
+    for (uint32_t i = 0; i < count && ret == 0; i++) {
+        if (entries[i]) {
+            ret = func(bs, first + i, entries[i], opaque);
+        }
+    }
+    return ret;
+}
+
+int coroutine_fn qcow_l1_foreach(BlockDriverState *bs, int64_t end, QcowL1Func *func,
+                                 void *opaque)
+{
+    QcowState *s = bs->opaque;
+    g_autofree uint64_t *entries = g_try_new(uint64_t, QCOW_L1_PIECE);
+    uint32_t i = 0;
+
+    if (!entries) {
+        return -ENOMEM;
+    }
+    while (i < s->g.l1_entries) {
+        int64_t at = s->g.l1_offset + (int64_t)i * 8;
+        int64_t there = MIN(end - at, (int64_t)(s->g.l1_entries - i) * 8);
+        uint32_t n = MIN(QCOW_L1_PIECE, s->g.l1_entries - i);
+        int64_t hole;
+        int ret;
+
+        if (there <= 0) {
+            break;
+        }
+        hole = l1_hole(bs, at, there);
+        if (hole > 0) {
+            i += (uint32_t)(hole / 8);
+            continue;
+        }
+        ret = qcow_read_table(bs, at, entries, n, end);
+        if (ret == 0) {
+            ret = l1_piece_foreach(bs, entries, i, n, func, opaque);
+        }
+        if (ret) {
+            return ret;
+        }
+        i += n;
+    }
+    return 0;
+}
+
+/* ---- once a session ---- */
+
+static int coroutine_fn run_once(BlockDriverState *bs, gint *is_done, QcowTask *task,
+                                 int coroutine_fn (*func)(BlockDriverState *bs))
+{
+    QcowState *s = bs->opaque;
+    int ret;
+
+    if (g_atomic_int_get(is_done)) {
+        return 0;
+    }
+    g_mutex_lock(&s->lock);
+    while (*task == QCOW_TASK_RUNNING) {
+        co_queue_wait_thread(&s->tasks, &s->lock);
+    }
+    if (*task == QCOW_TASK_DONE) {
+        g_mutex_unlock(&s->lock);
+        return 0;
+    }
+    *task = QCOW_TASK_RUNNING;
+    g_mutex_unlock(&s->lock);
+
+    ret = func(bs);
+
+    g_mutex_lock(&s->lock);
+    *task = ret == 0 ? QCOW_TASK_DONE : QCOW_TASK_TODO;
+    g_atomic_int_set(is_done, ret == 0);
+    co_queue_restart_all(&s->tasks);
+    g_mutex_unlock(&s->lock);
+    return ret;
+}
+
+/* ---- where the tables stand ---- */
+
+typedef struct IndexWalk {
+    GArray *tables;
+    int64_t end_at_open;
+} IndexWalk;
+
+static int coroutine_fn index_add(BlockDriverState *bs, uint32_t l1_index, uint64_t raw,
+                                  void *opaque)
+{
+    IndexWalk *w = opaque;
+    int64_t offset = qcow_l1_effective(raw, w->end_at_open);
+
+    if (offset == 0) {
+        return 0;
+    }
+    if (w->tables->len >= QCOW_MAX_TABLES) {
+        return -EFBIG;
+    }
+    g_array_append_val(w->tables, offset);
+    return 0;
+}
+
+static gint index_compare(gconstpointer a, gconstpointer b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+static int coroutine_fn index_run(BlockDriverState *bs)
+{
+    QcowState *s = bs->opaque;
+    g_autoptr(GArray) tables = g_array_new(FALSE, FALSE, sizeof(int64_t));
+    IndexWalk w = { .tables = tables };
+    int64_t end;
+    int ret;
+
+    g_mutex_lock(&s->lock);
+    w.end_at_open = s->end_at_open;
+    end = s->file_end;
+    g_mutex_unlock(&s->lock);
+    ret = qcow_l1_foreach(bs, end, index_add, &w);
+    if (ret < 0) {
+        return ret;
+    }
+    g_array_sort(tables, index_compare);
+    g_mutex_lock(&s->lock);
+    g_array_unref(s->tables_at);
+    s->tables_at = g_steal_pointer(&tables);
+    g_mutex_unlock(&s->lock);
+    return 0;
+}
+
+int coroutine_fn qcow_index(BlockDriverState *bs)
+{
+    QcowState *s = bs->opaque;
+
+    return run_once(bs, &s->indexed, &s->index_task, index_run);
+}
+
+/* ---- barrier 0 ---- */
+
+typedef struct Scan {
+    QcowUseMap *use;
+    int64_t end;                /* E */
+    int64_t highest;            /* end of what starts below E */
+    bool is_changed;            /* something was cleared */
+    uint32_t clear_from, clear_to;      /* L1 entries still to be cleared */
+    uint64_t *entries;          /* of the L2 table at hand */
+} Scan;
+
+static void scan_name(QcowState *s, Scan *scan, int64_t offset, int64_t bytes, QcowUse use)
+{
+    scan->highest = MAX(scan->highest, offset + bytes);
+    if (qcow_use_map_add(scan->use, offset, bytes, use) != QCOW_CLASH_NONE) {
+        g_mutex_lock(&s->lock);
+        qcow_add_suspect_locked(s, offset, bytes);
+        g_mutex_unlock(&s->lock);
+    }
+}
+
+/* Whether the bytes that the file has of a stream give a whole cluster. */
+static int coroutine_fn scan_stream_is_whole(BlockDriverState *bs, const QcowEntry *e,
+                                             int64_t end, bool *is_whole)
+{
+    QcowState *s = bs->opaque;
+    g_autofree uint8_t *in = g_try_malloc(end - e->offset);
+    g_autofree uint8_t *out = g_try_malloc(s->g.cluster_size);
+    int ret;
+
+    if (!in || !out) {
+        return -ENOMEM;
+    }
+    ret = bdrv_co_pread(bs->file, e->offset, end - e->offset, in);
+    if (ret < 0) {
+        return ret;
+    }
+    ret = qcow_inflate(s, in, end - e->offset, out, s->g.cluster_size);
+    *is_whole = ret == 0;
+    return ret == -ENOMEM ? ret : 0;
+}
+
+/* What an entry has to become. */
+static int coroutine_fn scan_entry(BlockDriverState *bs, Scan *scan, uint64_t raw,
+                                   uint64_t *wanted)
+{
+    QcowState *s = bs->opaque;
+    QcowEntry e;
+    bool is_whole = true;
+    int ret = 0;
+
+    *wanted = qcow_entry_effective(raw, s->g.cluster_bits, scan->end);
+    e = qcow_entry_decode(*wanted, s->g.cluster_bits);
+    if (e.kind == QCOW_STREAM && e.offset + e.bytes > scan->end) {
+        ret = scan_stream_is_whole(bs, &e, scan->end, &is_whole);
+    }
+    if (!is_whole) {
+        *wanted = QCOW_ENTRY_DEAD;
+        return ret;
+    }
+    if (e.kind == QCOW_PLAIN || e.kind == QCOW_STREAM) {
+        scan_name(s, scan, e.offset, e.bytes,
+                  e.kind == QCOW_PLAIN ? QCOW_USE_WHOLE : QCOW_USE_STREAM);
+    }
+    return ret;
+}
+
+/* Writes entries [@from, @to) of the table at @offset as they now are in scan->entries. */
+static int coroutine_fn scan_write_entries(BlockDriverState *bs, Scan *scan, int64_t offset,
+                                           uint32_t from, uint32_t to)
+{
+    g_autofree uint8_t *raw = g_malloc((size_t)(to - from) * 8);
+
+    for (uint32_t i = from; i < to; i++) {
+        be64_store(raw + (size_t)(i - from) * 8, scan->entries[i]);
+    }
+    scan->is_changed = true;
+    return bdrv_co_pwrite(bs->file, offset + (int64_t)from * 8, (int64_t)(to - from) * 8, raw, 0);
+}
+
+static int coroutine_fn scan_table(BlockDriverState *bs, Scan *scan, int64_t offset)
+{
+    QcowState *s = bs->opaque;
+    uint32_t from = UINT32_MAX, to = 0;
+    int ret = qcow_read_table(bs, offset, scan->entries, s->g.l2_entries, scan->end);
+
+    scan_name(s, scan, offset, s->g.l2_bytes, QCOW_USE_WHOLE);
+    for (uint32_t i = 0; i < s->g.l2_entries && ret == 0; i++) {
+        uint64_t raw = scan->entries[i];
+
+        if (raw == 0) {
+            continue;
+        }
+        ret = scan_entry(bs, scan, raw, &scan->entries[i]);
+        if (scan->entries[i] != raw) {
+            from = MIN(from, i);
+            to = i + 1;
+        }
+    }
+    if (ret == 0 && from < to) {
+        ret = scan_write_entries(bs, scan, offset, from, to);
+    }
+    return ret;
+}
+
+static int coroutine_fn scan_clear_l1(BlockDriverState *bs, Scan *scan)
+{
+    QcowState *s = bs->opaque;
+    int ret = 0;
+
+    while (scan->clear_from < scan->clear_to && ret == 0) {
+        uint32_t n = MIN(scan->clear_to - scan->clear_from, (uint32_t)(QCOW_ZERO_BYTES / 8));
+
+        scan->is_changed = true;
+        ret = bdrv_co_pwrite(bs->file, s->g.l1_offset + (int64_t)scan->clear_from * 8,
+                             (int64_t)n * 8, s->zeroes, 0);
+        scan->clear_from += n;
+    }
+    return ret;
+}
+
+static int coroutine_fn scan_l1_entry(BlockDriverState *bs, uint32_t l1_index, uint64_t raw,
+                                      void *opaque)
+{
+    Scan *scan = opaque;
+    int64_t offset = qcow_l1_effective(raw, scan->end);
+    int ret = 0;
+
+    if (offset) {
+        return scan_table(bs, scan, offset);
+    }
+    if (l1_index != scan->clear_to) {
+        ret = scan_clear_l1(bs, scan);
+        scan->clear_from = l1_index;
+    }
+    scan->clear_to = l1_index + 1;
+    return ret;
+}
+
+/* One walk over all tables for each window; the first one clears. */
+static int coroutine_fn scan_walk(BlockDriverState *bs, Scan *scan)
+{
+    QcowState *s = bs->opaque;
+    int ret = 0;
+
+    while (ret == 0 && qcow_use_map_next(scan->use)) {
+        qcow_use_map_add_fixed(scan->use, s);
+        ret = qcow_l1_foreach(bs, scan->end, scan_l1_entry, scan);
+        if (ret == 0) {
+            ret = scan_clear_l1(bs, scan);
+        }
+        scan->clear_from = scan->clear_to = 0;
+    }
+    return ret;
+}
+
+/* Invariants 1 and 2: the clearing is durable before the file grows. */
+static int coroutine_fn scan_settle(BlockDriverState *bs, Scan *scan)
+{
+    g_autoptr(GError) error = NULL;
+    int ret = 0;
+
+    if (scan->is_changed) {
+        ret = bdrv_co_flush(bs->file);
+    }
+    if (ret == 0 && scan->highest > scan->end &&
+        !bdrv_co_truncate(bs->file, scan->highest, false, PREALLOC_MODE_OFF, &error)) {
+        ret = -cairn_error_errno(error);
+    }
+    return ret;
+}
+
+static void scan_publish(QcowState *s, const Scan *scan)
+{
+    g_mutex_lock(&s->lock);
+    qcow_sort_suspects_locked(s);
+    s->file_end = MAX(s->file_end, scan->highest);
+    s->end_at_open = INT64_MAX;
+    s->cursor = ROUND_UP_TO(scan->highest, MAX(s->g.cluster_size, 4096));
+    qcow_cache_drop_locked(s);
+    g_mutex_unlock(&s->lock);
+}
+
+static int coroutine_fn scan_run(BlockDriverState *bs)
+{
+    QcowState *s = bs->opaque;
+    Scan scan = { .highest = qcow_fixed_end(s) };
+    int ret = qcow_index(bs);
+
+    if (ret < 0) {
+        return ret;
+    }
+    g_mutex_lock(&s->lock);
+    scan.end = s->file_end;
+    g_array_set_size(s->suspects, 0);
+    g_mutex_unlock(&s->lock);
+    scan.use = qcow_use_map_new(scan.end + s->g.l2_bytes + s->g.cluster_size);
+    scan.entries = g_try_new(uint64_t, s->g.l2_entries);
+    ret = scan.use && scan.entries ? scan_walk(bs, &scan) : -ENOMEM;
+    if (ret == 0) {
+        ret = scan_settle(bs, &scan);
+    }
+    if (ret == 0) {
+        scan_publish(s, &scan);
+    }
+    g_free(scan.entries);
+    qcow_use_map_free(scan.use);
+    return ret;
+}
+
+int coroutine_fn qcow_barrier0(BlockDriverState *bs)
+{
+    QcowState *s = bs->opaque;
+
+    return run_once(bs, &s->scanned, &s->scan_task, scan_run);
+}

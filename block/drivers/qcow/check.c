@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Checking an image: what its tables say is compared with the file, and each stream is inflated.
+ *
+ * 1. The tables are read from the file, after a flush, piece by piece; memory does not grow with the image (use-map.c). The walk is
+ *    repeated for each window of the file; the first one counts and judges entries, all look for overlaps.
+ * 2. Nothing is changed.
+ */
+#include "block/drivers/qcow/qcow.h"
+
+#include <errno.h>
+
+#define CHECK_MAX_REPORTS 1000          /* lines; a hostile image could give millions */
+
+typedef struct QcowCheck {
+    BlockDriverState *bs;
+    BlockCheckResult *result;
+    QcowUseMap *use;
+    int64_t end;                /* of the file */
+    uint64_t *entries;          /* of the L2 table at hand */
+    uint8_t *in, *out;          /* one cluster each */
+    int64_t next_host;          /* where a cluster is not fragmented; 0: any place is good */
+    int reports;
+} QcowCheck;
+
+static void G_GNUC_PRINTF(2, 3) check_report(QcowCheck *c, const char *format, ...)
+{
+    g_autofree char *text = NULL;
+    va_list ap;
+
+    if (!c->result->report || c->reports > CHECK_MAX_REPORTS) {
+        return;
+    }
+    if (c->reports++ == CHECK_MAX_REPORTS) {
+        c->result->report("Further findings are counted only", c->result->opaque);
+        return;
+    }
+    va_start(ap, format);
+    text = g_strdup_vprintf(format, ap);
+    va_end(ap);
+    c->result->report(text, c->result->opaque);
+}
+
+/* ---- streams ---- */
+
+static int coroutine_fn check_stream(QcowCheck *c, int64_t guest, const QcowEntry *e)
+{
+    QcowState *s = c->bs->opaque;
+    int64_t there = CLAMP(c->end - e->offset, 0, e->bytes);
+    int ret = there ? bdrv_co_pread(c->bs->file, e->offset, there, c->in) : 0;
+
+    if (ret < 0) {
+        c->result->check_errors++;
+        check_report(c, "ERROR: cannot read the compressed cluster at guest offset %#" PRIx64
+                     ": %s", (uint64_t)guest, g_strerror(-ret));
+        return 0;
+    }
+    ret = qcow_inflate(s, c->in, there, c->out, s->g.cluster_size);
+    if (ret == -EIO) {
+        c->result->corruptions++;
+        check_report(c, "ERROR: the stream at offset %#" PRIx64 " does not give the cluster at guest "
+                     "offset %#" PRIx64, (uint64_t)e->offset, (uint64_t)guest);
+        ret = 0;
+    }
+    return ret;
+}
+
+/* ---- entries ---- */
+
+static void check_count(QcowCheck *c, const QcowEntry *e)
+{
+    BlockCheckResult *r = c->result;
+    bool is_stream = e->kind == QCOW_STREAM || e->kind == QCOW_DEAD;
+
+    r->allocated_clusters++;
+    r->compressed_clusters += is_stream;
+    /* A stream is never in one row with others. */
+    r->fragmented_clusters += is_stream || (c->next_host && c->next_host != e->offset);
+    c->next_host = is_stream ? 0 : e->offset + e->bytes;
+    r->image_end_offset = MAX(r->image_end_offset, MIN(e->offset + e->bytes, c->end));
+}
+
+/* A cluster may end with the file only where the guest's disk ends before that. */
+static bool check_is_past_end(const QcowCheck *c, int64_t guest, const QcowEntry *e)
+{
+    QcowState *s = c->bs->opaque;
+    int64_t needed = MIN(e->bytes, s->g.size - guest);
+
+    return e->offset >= c->end || e->offset + MAX(needed, 0) > c->end;
+}
+
+static int coroutine_fn check_judge(QcowCheck *c, int64_t guest, const QcowEntry *e)
+{
+    const char *what = NULL;
+
+    if (e->kind == QCOW_STREAM) {
+        return check_stream(c, guest, e);
+    }
+    if (e->kind == QCOW_DEAD) {
+        what = "was lost by a crash";
+    } else if (e->kind == QCOW_BAD) {
+        what = "stands at an unaligned offset";
+    } else if (check_is_past_end(c, guest, e)) {
+        what = "leads past the end of the file";
+    }
+    if (what) {
+        c->result->corruptions++;
+        check_report(c, "ERROR: the cluster at guest offset %#" PRIx64 " (offset %#" PRIx64 ") %s",
+                     (uint64_t)guest, (uint64_t)e->offset, what);
+    }
+    return 0;
+}
+
+static void check_overlap(QcowCheck *c, const char *what, int64_t guest, int64_t offset,
+                          int64_t bytes, QcowUse use)
+{
+    if (offset >= c->end) {
+        return;
+    }
+    if (qcow_use_map_add(c->use, offset, MIN(bytes, c->end - offset), use) == QCOW_CLASH_WHOLE) {
+        c->result->corruptions++;
+        check_report(c, "ERROR: %s of guest offset %#" PRIx64 " at offset %#" PRIx64
+                     " overlaps something else", what, (uint64_t)guest, (uint64_t)offset);
+    }
+}
+
+static int coroutine_fn check_entry(QcowCheck *c, int64_t guest, uint64_t raw)
+{
+    QcowState *s = c->bs->opaque;
+    QcowEntry e = qcow_entry_decode(raw, s->g.cluster_bits);
+    int ret = 0;
+
+    if (e.kind == QCOW_NONE) {
+        c->next_host = 0;
+        return 0;
+    }
+    if (qcow_use_map_is_first(c->use)) {
+        check_count(c, &e);
+        ret = check_judge(c, guest, &e);
+    }
+    if (e.kind == QCOW_PLAIN) {
+        check_overlap(c, "the cluster", guest, e.offset, e.bytes, QCOW_USE_WHOLE);
+    } else if (e.kind == QCOW_STREAM) {
+        check_overlap(c, "the stream", guest, e.offset, e.bytes, QCOW_USE_STREAM);
+    }
+    return ret;
+}
+
+/* ---- tables ---- */
+
+static bool check_table_place(QcowCheck *c, uint32_t l1_index, uint64_t raw)
+{
+    QcowState *s = c->bs->opaque;
+    const char *what = NULL;
+
+    if (raw >= (uint64_t)c->end || s->g.l2_bytes > c->end - (int64_t)raw) {
+        what = "leads past the end of the file";
+    } else if (raw % 8) {
+        what = "stands at an unaligned offset";
+    }
+    if (what && qcow_use_map_is_first(c->use)) {
+        c->result->corruptions++;
+        check_report(c, "ERROR: L2 table %" PRIu32 " (offset %#" PRIx64 ") %s", l1_index, raw,
+                     what);
+    }
+    return raw < (uint64_t)c->end;
+}
+
+static int coroutine_fn check_table(BlockDriverState *bs, uint32_t l1_index, uint64_t raw,
+                                    void *opaque)
+{
+    QcowCheck *c = opaque;
+    QcowState *s = bs->opaque;
+    int64_t guest = (int64_t)l1_index * s->g.l2_span;
+    int64_t end = MIN((int64_t)raw + s->g.l2_bytes, c->end);
+    int ret;
+
+    if (!check_table_place(c, l1_index, raw)) {
+        return 0;
+    }
+    check_overlap(c, "the L2 table", guest, (int64_t)raw, s->g.l2_bytes, QCOW_USE_WHOLE);
+    c->result->image_end_offset = MAX(c->result->image_end_offset, end);
+    ret = qcow_read_table(bs, (int64_t)raw, c->entries, s->g.l2_entries, c->end);
+    if (ret < 0) {
+        c->result->check_errors += qcow_use_map_is_first(c->use);
+        check_report(c, "ERROR: cannot read L2 table %" PRIu32 ": %s", l1_index, g_strerror(-ret));
+        return 0;
+    }
+    c->next_host = 0;
+    for (uint32_t i = 0; i < s->g.l2_entries && ret == 0; i++) {
+        if (guest + i * s->g.cluster_size >= s->g.size && c->entries[i] == 0) {
+            continue;
+        }
+        ret = check_entry(c, guest + i * s->g.cluster_size, c->entries[i]);
+    }
+    return ret;
+}
+
+/* ---- leaks ---- */
+
+/* Bytes of a range that the host file really holds. */
+static int64_t coroutine_fn check_held(QcowCheck *c, int64_t offset, int64_t bytes)
+{
+    int64_t held = 0;
+
+    while (bytes > 0) {
+        int64_t pnum = 0, map;
+        BlockDriverState *file;
+        int ret = bdrv_co_block_status(c->bs->file, true, offset, bytes, &pnum, &map, &file);
+
+        if (ret < 0 || pnum <= 0) {
+            return held + bytes;
+        }
+        held += ret & BDRV_BLOCK_ZERO ? 0 : MIN(pnum, bytes);
+        offset += pnum;
+        bytes -= pnum;
+    }
+    return held;
+}
+
+static void coroutine_fn check_leaks(QcowCheck *c)
+{
+    QcowState *s = c->bs->opaque;
+    int64_t least = MAX(s->g.cluster_size, 4096);
+    int64_t offset = 0, bytes;
+
+    while (qcow_use_map_next_free(c->use, &offset, &bytes)) {
+        int64_t held = MIN(bytes, c->end - offset);
+
+        if (held >= least) {
+            held = check_held(c, offset, held);
+        }
+        if (held >= least) {
+            c->result->leaks += held / s->g.cluster_size;
+            check_report(c, "Leaked: %" PRId64 " bytes at offset %#" PRIx64 " belong to nothing",
+                         held, (uint64_t)offset);
+        }
+        offset += bytes;
+    }
+}
+
+/* ---- the walk ---- */
+
+static int coroutine_fn check_walk(QcowCheck *c)
+{
+    QcowState *s = c->bs->opaque;
+    int ret = 0;
+
+    while (ret == 0 && qcow_use_map_next(c->use)) {
+        qcow_use_map_add_fixed(c->use, s);
+        ret = qcow_l1_foreach(c->bs, c->end, check_table, c);
+        if (ret == 0) {
+            check_leaks(c);
+        }
+    }
+    return ret;
+}
+
+static int coroutine_fn check_run(QcowCheck *c)
+{
+    QcowState *s = c->bs->opaque;
+    int ret;
+
+    c->use = qcow_use_map_new(c->end);
+    c->entries = g_try_new(uint64_t, s->g.l2_entries);
+    c->in = g_try_malloc(s->g.cluster_size);
+    c->out = g_try_malloc(s->g.cluster_size);
+    ret = c->use && c->entries && c->in && c->out ? check_walk(c) : -ENOMEM;
+    qcow_use_map_free(c->use);
+    g_free(c->entries);
+    g_free(c->in);
+    g_free(c->out);
+    return ret;
+}
+
+bool coroutine_fn qcow_co_check(BlockDriverState *bs, BlockCheckResult *result,
+                                BlockCheckFix fix, GError **error)
+{
+    QcowState *s = bs->opaque;
+    QcowCheck c = { .bs = bs, .result = result };
+    int64_t length;
+    int ret = 0;
+
+    if (fix != BLOCK_CHECK_FIX_NONE) {
+        cairn_set_error(error, ENOTSUP, "Repairing qcow images is not supported");
+        return false;
+    }
+    if (!bs->read_only) {
+        ret = qcow_co_flush(bs);
+    }
+    length = ret == 0 ? bdrv_co_getlength(bs->file) : ret;
+    if (length < 0) {
+        cairn_set_error_errno(error, (int)-length, "Could not check '%s'", bs->filename);
+        return false;
+    }
+    c.end = length;
+    result->total_clusters = DIV_ROUND_UP(s->g.size, s->g.cluster_size);
+    result->image_end_offset = MIN(qcow_fixed_end(s), c.end);
+    ret = check_run(&c);
+    if (ret < 0) {
+        cairn_set_error_errno(error, -ret, "Could not check '%s'", bs->filename);
+        return false;
+    }
+    return true;
+}

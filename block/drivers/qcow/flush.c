@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The two barriers.
+ *
+ * Let P be the pending entries, with their values when the flush begins. The data write of each has completed (write.c, 3).
+ *
+ * A. Every new table of P is written whole to its place, which nothing on disk names yet; then all data and new tables
+ *    are made durable.
+ * B. The entries of P in tables that can be reached, and the L1 entries of the tables of A, are written and made durable.
+ *
+ * 1. So nothing on disk ever names a cluster or a table that is not durable.
+ * 2. An entry that changes while the flush runs keeps P's value on disk; its new one is pending again.
+ * 3. A table's place is not written while a request still writes zeros there (QcowTable.placing).
+ * 4. What P unmaps is punched after B only, and after the last request that looked it up (pin.c).
+ * 5. One flush runs at a time. Who comes meanwhile takes part in the next one, as P was taken before it came.
+ * 6. After a failed sync nothing is known of the disk: no more writes. A failed write of tables leaves P pending.
+ *
+ * Without new mappings in P there is nothing that A must go before, and one barrier is enough.
+ */
+#include "block/drivers/qcow/qcow.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* What P holds of one table. */
+typedef struct FlushItem {
+    QcowTable *table;
+    bool is_new;
+    bool maps;                  /* some entry of it is not 0 */
+    uint32_t first, count;      /* entries in raw: from the first to the last changed one */
+    uint8_t *raw;               /* big-endian */
+    uint64_t *pending;          /* what becomes the table's empty bitmap */
+} FlushItem;
+
+static void flush_item_clear(gpointer data)
+{
+    FlushItem *item = data;
+
+    g_free(item->raw);
+    g_free(item->pending);
+}
+
+/* ---- the snapshot ---- */
+
+static bool flush_item_range(const QcowTable *t, FlushItem *item)
+{
+    uint32_t last = 0;
+    bool any = false;
+
+    item->maps = t->is_new;
+    for (uint32_t i = 0; i < t->count; i++) {
+        if (!(t->pending[i / 64] >> (i % 64) & 1)) {
+            continue;
+        }
+        item->first = any ? item->first : i;
+        item->maps |= t->entries[i] != 0;
+        last = i;
+        any = true;
+    }
+    item->count = last + 1 - item->first;
+    if (t->is_new) {
+        item->first = 0;
+        item->count = t->count;
+    }
+    return any;
+}
+
+static int flush_item_init(QcowTable *t, FlushItem *item)
+{
+    *item = (FlushItem) { .table = t, .is_new = t->is_new };
+    flush_item_range(t, item);
+    item->raw = g_try_malloc((size_t)item->count * 8);
+    item->pending = g_try_malloc0(DIV_ROUND_UP(t->count, 64u) * 8);
+    if (!item->raw || !item->pending) {
+        return -ENOMEM;
+    }
+    for (uint32_t i = 0; i < item->count; i++) {
+        be64_store(item->raw + (size_t)i * 8, t->entries[item->first + i]);
+    }
+    return 0;
+}
+
+static bool flush_any_placing_locked(const QcowState *s)
+{
+    for (guint i = 0; i < s->cache.dirty->len; i++) {
+        if (((QcowTable *)g_ptr_array_index(s->cache.dirty, i))->placing) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Takes P; afterwards nothing is pending. */
+static int flush_snapshot_locked(QcowState *s, GArray *items)
+{
+    for (guint i = 0; i < s->cache.dirty->len; i++) {
+        FlushItem item;
+        int ret = flush_item_init(g_ptr_array_index(s->cache.dirty, i), &item);
+
+        g_array_append_val(items, item);
+        if (ret < 0) {
+            return ret;
+        }
+    }
+    for (guint i = 0; i < items->len; i++) {
+        FlushItem *item = &g_array_index(items, FlushItem, i);
+        QcowTable *t = item->table;
+
+        t->flushing = t->pending;
+        t->pending = g_steal_pointer(&item->pending);
+        t->is_dirty = false;
+    }
+    g_ptr_array_set_size(s->cache.dirty, 0);
+    s->cursor = ROUND_UP_TO(s->cursor, 512);    /* compress.c, 2 */
+    s->new_data = 0;
+    s->dirty_since = 0;
+    return 0;
+}
+
+/* ---- the barriers ---- */
+
+static int coroutine_fn flush_sync(BlockDriverState *bs)
+{
+    QcowState *s = bs->opaque;
+    int ret = bdrv_co_flush(bs->file);
+
+    if (ret < 0) {
+        g_atomic_int_set(&s->failed, -ret);
+    }
+    return ret;
+}
+
+static int coroutine_fn flush_write_tables(BlockDriverState *bs, const GArray *items, bool is_new)
+{
+    int ret = 0;
+
+    for (guint i = 0; i < items->len && ret == 0; i++) {
+        const FlushItem *item = &g_array_index(items, FlushItem, i);
+
+        if (item->is_new == is_new) {
+            ret = bdrv_co_pwrite(bs->file, item->table->offset + (int64_t)item->first * 8,
+                                 (int64_t)item->count * 8, item->raw, 0);
+        }
+    }
+    return ret;
+}
+
+/* Neighbouring entries of L1 in one write. Items of new tables come sorted by index. */
+static int coroutine_fn flush_write_l1(BlockDriverState *bs, const GArray *items)
+{
+    QcowState *s = bs->opaque;
+    g_autoptr(GByteArray) raw = g_byte_array_new();
+    uint32_t first = 0, next = 0;
+    int ret = 0;
+
+    for (guint i = 0; i <= items->len && ret == 0; i++) {
+        const FlushItem *item = i < items->len ? &g_array_index(items, FlushItem, i) : NULL;
+        uint8_t entry[8];
+
+        if (item && !item->is_new) {
+            continue;
+        }
+        if (raw->len && (!item || item->table->index != next)) {
+            ret = bdrv_co_pwrite(bs->file, s->g.l1_offset + (int64_t)first * 8, raw->len,
+                                 raw->data, 0);
+            g_byte_array_set_size(raw, 0);
+        }
+        if (item) {
+            first = raw->len ? first : item->table->index;
+            next = item->table->index + 1;
+            be64_store(entry, (uint64_t)item->table->offset);
+            g_byte_array_append(raw, entry, sizeof(entry));
+        }
+    }
+    return ret;
+}
+
+static int coroutine_fn flush_barriers(BlockDriverState *bs, const GArray *items)
+{
+    bool maps = false;
+    int ret = 0;
+
+    for (guint i = 0; i < items->len; i++) {
+        maps |= g_array_index(items, FlushItem, i).maps;
+    }
+    if (maps) {
+        ret = flush_write_tables(bs, items, true);
+        if (ret == 0) {
+            ret = flush_sync(bs);
+        }
+    }
+    if (ret == 0) {
+        ret = flush_write_tables(bs, items, false);
+    }
+    if (ret == 0) {
+        ret = flush_write_l1(bs, items);
+    }
+    return ret == 0 ? flush_sync(bs) : ret;
+}
+
+/* ---- afterwards ---- */
+
+static void flush_item_done_locked(QcowState *s, FlushItem *item)
+{
+    QcowTable *t = item->table;
+
+    if (item->is_new) {
+        t->is_new = false;
+        s->cache.new_tables--;
+        s->file_end = MAX(s->file_end, t->offset + s->g.l2_bytes);
+        qcow_l1_written_locked(s, t->index, t->offset);
+    }
+    g_clear_pointer(&t->flushing, g_free);
+    s->cache.dirty_bytes -= (int64_t)t->count * 8;
+    qcow_table_settle_locked(s, t);
+}
+
+/* P is pending again. */
+static void flush_item_undo_locked(QcowState *s, FlushItem *item)
+{
+    QcowTable *t = item->table;
+
+    for (uint32_t w = 0; w < DIV_ROUND_UP(t->count, 64u); w++) {
+        t->pending[w] |= t->flushing[w];
+    }
+    g_clear_pointer(&t->flushing, g_free);
+    if (t->is_dirty) {
+        s->cache.dirty_bytes -= (int64_t)t->count * 8;
+    } else {
+        t->is_dirty = true;
+        g_ptr_array_add(s->cache.dirty, t);
+    }
+    s->dirty_since = g_get_monotonic_time();
+}
+
+static void coroutine_fn flush_punch(BlockDriverState *bs)
+{
+    QcowState *s = bs->opaque;
+    GArray *ranges;
+
+    g_mutex_lock(&s->lock);
+    ranges = qcow_epoch_reap_locked(s);
+    g_mutex_unlock(&s->lock);
+    for (guint i = 0; ranges && i < ranges->len; i++) {
+        const QcowRange *r = &g_array_index(ranges, QcowRange, i);
+
+        bdrv_co_pdiscard(bs->file, r->offset, r->bytes);    /* only space: may fail */
+    }
+    if (ranges) {
+        g_array_unref(ranges);
+    }
+}
+
+static gint flush_compare(gconstpointer a, gconstpointer b)
+{
+    uint32_t x = ((const FlushItem *)a)->table->index, y = ((const FlushItem *)b)->table->index;
+
+    return (x > y) - (x < y);
+}
+
+static int coroutine_fn flush_once(BlockDriverState *bs)
+{
+    QcowState *s = bs->opaque;
+    g_autoptr(GArray) items = g_array_new(FALSE, FALSE, sizeof(FlushItem));
+    QcowEpoch *limit;
+    int ret;
+
+    if (g_atomic_int_get(&s->failed)) {
+        return -g_atomic_int_get(&s->failed);
+    }
+    g_array_set_clear_func(items, flush_item_clear);
+    g_mutex_lock(&s->lock);
+    while (flush_any_placing_locked(s)) {
+        co_queue_wait_thread(&s->placed, &s->lock);
+    }
+    ret = flush_snapshot_locked(s, items);
+    limit = qcow_epoch_close_locked(s);
+    g_mutex_unlock(&s->lock);
+    if (ret < 0) {
+        return ret;
+    }
+    g_array_sort(items, flush_compare);
+    ret = items->len ? flush_barriers(bs, items) : flush_sync(bs);
+
+    g_mutex_lock(&s->lock);
+    for (guint i = 0; i < items->len; i++) {
+        FlushItem *item = &g_array_index(items, FlushItem, i);
+
+        (ret == 0 ? flush_item_done_locked : flush_item_undo_locked)(s, item);
+    }
+    if (ret == 0) {
+        qcow_epoch_durable_locked(s, limit);
+    }
+    g_mutex_unlock(&s->lock);
+    flush_punch(bs);
+    return ret;
+}
+
+/* ---- requests ---- */
+
+int coroutine_fn qcow_co_flush(BlockDriverState *bs)
+{
+    QcowState *s = bs->opaque;
+    QcowFlush *f = &s->flush;
+    uint64_t mine;
+    int ret;
+
+    g_mutex_lock(&s->lock);
+    mine = f->started + 1;
+    while (f->done < mine) {
+        if (f->running) {
+            co_queue_wait_thread(&f->waiters, &s->lock);
+            continue;
+        }
+        f->running = true;
+        f->started++;
+        g_mutex_unlock(&s->lock);
+        ret = flush_once(bs);
+        g_mutex_lock(&s->lock);
+        f->running = false;
+        f->done = f->started;
+        f->ret = ret;
+        co_queue_restart_all(&f->waiters);
+    }
+    ret = f->ret;
+    g_mutex_unlock(&s->lock);
+    return ret;
+}
+
+bool qcow_checkpoint_due_locked(QcowState *s)
+{
+    return s->new_data >= QCOW_CHECKPOINT_DATA || s->cache.dirty_bytes >= QCOW_CHECKPOINT_TABLES ||
+           (s->dirty_since && g_get_monotonic_time() - s->dirty_since >= QCOW_CHECKPOINT_USEC);
+}
