@@ -30,6 +30,7 @@ struct WorkerPool {
     WorkerJob *first;
     WorkerJob *last;            /* valid if first is not NULL */
     int max_threads;
+    gint64 idle_us;
     int thread_count;
     int idle_count;             /* threads that wait for work, or were just called to it */
     int queued_count;           /* jobs not yet taken */
@@ -42,7 +43,7 @@ struct WorkerPool {
 /* Called with the lock held. Returns: NULL if the thread shall end. */
 static WorkerJob *worker_wait_job(WorkerPool *pool)
 {
-    gint64 end = g_get_monotonic_time() + WORKER_IDLE_US;
+    gint64 end = g_get_monotonic_time() + pool->idle_us;
     WorkerJob *job;
 
     while (!pool->first) {
@@ -101,7 +102,15 @@ WorkerPool *worker_pool_new(int max_threads)
     g_cond_init(&pool->has_work);
     g_cond_init(&pool->has_ended);
     pool->max_threads = max_threads;
+    pool->idle_us = WORKER_IDLE_US;
     return pool;
+}
+
+void worker_pool_set_idle_time(WorkerPool *pool, int64_t idle_us)
+{
+    g_mutex_lock(&pool->lock);
+    pool->idle_us = idle_us;
+    g_mutex_unlock(&pool->lock);
 }
 
 void worker_pool_free(WorkerPool *pool)

@@ -142,6 +142,18 @@ static void test_as_many_threads_as_allowed(void)
     run_meeting(4, 40);
 }
 
+/* Threads end and start all the time. */
+static void test_idle_threads_end(void)
+{
+    WorkerPool *pool = worker_pool_new(3);
+
+    worker_pool_set_idle_time(pool, 0);
+    for (int i = 0; i < 100; i++) {
+        run_tasks(pool, 4);
+    }
+    worker_pool_free(pool);
+}
+
 static int slow_set(void *opaque)
 {
     g_usleep(2000);
@@ -191,6 +203,7 @@ int main(int argc, char **argv)
                     test_callers_in_many_threads);
     g_test_add_func("/worker-pool/runs-exactly-as-many-threads-as-allowed",
                     test_as_many_threads_as_allowed);
+    g_test_add_func("/worker-pool/idle-threads-end/results-return", test_idle_threads_end);
     g_test_add_func("/worker-pool/free/waits-for-work", test_free_waits_for_work);
     g_test_add_func("/worker-pool/free/of-unused-pool", test_unused_pool_ends);
     return g_test_run();
