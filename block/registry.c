@@ -7,7 +7,10 @@
 #include "block/drivers.h"
 
 static const BlockDriver *const builtin_drivers[] = {
+    &bdrv_file,
+    &bdrv_host_device,
     &bdrv_qcow,
+    &bdrv_raw,
     NULL,
 };
 

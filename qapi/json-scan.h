@@ -9,8 +9,8 @@
 #include <cairn/qdict.h>
 
 /*
- * Rewrites @text to what jansson takes. Integers outside int64_t become "0"; the values of all numbers, in
- * the order of the text, go to @numbers (QObject *).
+ * Rewrites @text to what jansson takes. Integers outside int64_t become "0"; the values of all
+ * numbers, in the order of the text, go to @numbers (QObject *).
  * It checks limits and bare words; all other syntax is left to jansson.
  * Returns: text to be freed, or NULL with @error.
  */

@@ -2,9 +2,9 @@
 /*
  * JSON text to values and back, by jansson.
  *
- * jansson has no integers from 2^63 on and prints doubles with needless digits. So numbers travel beside it: the
- * k-th number of the text belongs to the k-th number met in its tree, as jansson keeps the order of
- * objects and duplicates are refused.
+ * jansson has no integers from 2^63 on and prints doubles with needless digits. So numbers travel
+ * beside it: the k-th number of the text belongs to the k-th number met in its tree, as jansson
+ * keeps the order of objects and duplicates are refused.
  */
 #include <cairn/qdict.h>
 

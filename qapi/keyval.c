@@ -3,9 +3,9 @@
  * Option strings: "a.b=c,d=e" to a flat dictionary of texts. Pure, linear, within the limits of
  * qobject-int.h.
  *
- * A word ends at a comma; in a value (and in the implied first word) a doubled
- * comma stands for one. Without an implied key the list is of creation options, where
- * empty words at the ends are refused; with one, a comma at the end is let pass. Both as the peer does.
+ * A word ends at a comma; in a value (and in the implied first word) a doubled comma stands for one.
+ * Without an implied key the list is of creation options, where empty words at the ends are refused;
+ * with one, a comma at the end is let pass. Both as the peer does.
  */
 #include "qapi/qobject-int.h"
 

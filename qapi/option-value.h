@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Turning a value, however it was spelled, into what an option's type wants; for option tables and visitors. */
+/* Turns a value, however spelled, into what an option's type wants: for tables and visitors. */
 #ifndef QAPI_OPTION_VALUE_H
 #define QAPI_OPTION_VALUE_H
 

@@ -2,8 +2,9 @@
 /*
  * How the values of a tree are laid out; for the files of qapi/ only.
  *
- * (1) Every value begins with QObject. Scalars never change after they are made, so copies may share them.
- * (2) A number above INT64_MAX is the only one of kind QNUM_U64: equal numbers have equal kinds.
+ * (1) Every value begins with QObject. Scalars never change after they are made, so that copies may
+ *     share them.
+ * (2) Only a number above INT64_MAX is of kind QNUM_U64: equal integers have equal kinds.
  */
 #ifndef QAPI_QOBJECT_INT_H
 #define QAPI_QOBJECT_INT_H

@@ -38,7 +38,8 @@ struct QapiStruct {
 
 /*
  * @dict: nested, flat, or both; not changed. Values may be spelled as texts.
- * Returns: a new struct, or NULL: "Parameter 'x' is missing", "... is unexpected", or what is wrong with a value.
+ * Returns: a new struct, or NULL: "Parameter 'x' is missing", "... is unexpected", or what is wrong
+ * with a value.
  */
 void *qapi_struct_parse(const QapiStruct *type, const QDict *dict, GError **error);
 /* Members in the order of the schema; absent ones left out. */

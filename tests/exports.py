@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What libcairn.so exports is what include/cairn/ declares with CAIRN_API: no more, no less.
 
-exports.py LIBRARY NM [TEST...]
+exports.py LIBRARY NM
 """
 
 import os
@@ -57,4 +57,4 @@ class Exports(unittest.TestCase):
 
 if __name__ == "__main__":
     LIBRARY, NM = sys.argv[1:3]
-    sys.exit(unittest.main(argv=sys.argv[:1] + sys.argv[3:]))
+    sys.exit(unittest.main(argv=sys.argv[:1]))

@@ -38,7 +38,7 @@ def folder_of(path):
 
 
 def driver_of(path):
-    """raw for block/drivers/raw.c, file for block/drivers/file-lock.h, qcow for block/drivers/qcow/map.c."""
+    """raw for block/drivers/raw.c, file for .../file-lock.h, qcow for .../qcow/map.c."""
     parts = path.split("/")
     if parts[:2] != ["block", "drivers"]:
         return None
@@ -140,8 +140,8 @@ class Tree(unittest.TestCase):
 class Rules(unittest.TestCase):
     """The checker itself, on includes that it must refuse or let pass."""
 
-    FILES = {"util/iov.h", "qapi/visit.h", "crypto/cipher.h", "block/block-int.h", "block/drivers.h",
-             "block/drivers/qcow/map.h", "block/drivers/file-lock.h", "tools/common/tool.h"}
+    FILES = {"util/iov.h", "qapi/visit.h", "crypto/cipher.h", "block/block-int.h",
+             "block/drivers.h", "block/drivers/qcow/map.h", "block/drivers/file-lock.h", "tools/common/tool.h"}
 
     def check(self, path, include):
         return list(check_text(path, "#include %s\n" % include, self.FILES.__contains__))

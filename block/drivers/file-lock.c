@@ -2,9 +2,10 @@
 /*
  * The locks of file-lock.h.
  *
- * (1) A byte is first locked, then its opposite tested: of two who come at once at least one sees the other.
- * (2) perm and unshared name exactly the bytes that are locked, but for bytes whose unlocking failed (more than
- *     needed is then held until the file is closed).
+ * (1) A byte is first locked, then its opposite tested: of two who come at once at least one sees
+ *     the other.
+ * (2) perm and unshared name exactly the bytes that are locked, but for bytes whose unlocking
+ *     failed (more than needed is then held until the file is closed).
  */
 #include "block/drivers/file-lock.h"
 

@@ -50,7 +50,10 @@ int file_sys_open(FileSys *sys, const char *path, int flags, mode_t mode)
     return ret < 0 ? ret : fd;
 }
 
-/* Linux frees the descriptor whatever close() says: no retry, and errors of writing come from fdatasync. */
+/*
+ * Linux frees the descriptor whatever close() says: no retry, and errors of writing come from
+ * fdatasync.
+ */
 void file_sys_close(FileSys *sys, int fd)
 {
     if (fd >= 0) {

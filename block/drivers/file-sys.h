@@ -42,14 +42,14 @@ int file_sys_unlink(FileSys *sys, const char *path);
 
 /*
  * Transfers of the bytes from @skip on of the vector, at @offset (the place of the byte @skip).
- * Reading: returns the bytes read, fewer than asked at the end of the file only. A transfer that is no multiple
- * of @align (of direct I/O, else 1) has met the end.
+ * Reading: returns the bytes read, fewer than asked at the end of the file only. A transfer that
+ * is no multiple of @align (of direct I/O, else 1) has met the end.
  */
 ssize_t file_sys_preadv(FileSys *sys, int fd, const IOVector *iov, size_t skip, int64_t offset,
                         uint32_t align);
 /*
- * What the page cache holds: the bytes read, with @eof set where the end of the file was met; the rest is
- * left for file_sys_preadv(). Never waits. -EOPNOTSUPP: the file system cannot do this.
+ * What the page cache holds: the bytes read, with @eof set where the end of the file was met; the
+ * rest is left for file_sys_preadv(). Never waits. -EOPNOTSUPP: the file system cannot do this.
  */
 ssize_t file_sys_preadv_cached(FileSys *sys, int fd, const IOVector *iov, int64_t offset,
                                bool *eof);

@@ -4,7 +4,7 @@
 from schema import c_enum_constant, c_name
 
 HEADER = """/* SPDX-License-Identifier: MIT */
-/* Generated from the schema by qapi/gen: do not edit. Types of the options and of the JSON output. */
+/* Generated from the schema by qapi/gen: do not edit. Types of options and of JSON output. */
 """
 C_TYPES = {"str": "char *", "bool": "bool ", "int": "int64_t ", "size": "uint64_t "}
 KINDS = {"str": "QAPI_STR", "bool": "QAPI_BOOL", "int": "QAPI_INT", "size": "QAPI_SIZE"}

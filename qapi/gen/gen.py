@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """The schema generator.
 
-  gen.py --output-dir DIR SCHEMA...       PREFIX-types.h/.c and PREFIX-options.h/.c (--prefix, "block")
+  gen.py --output-dir DIR SCHEMA...       PREFIX-types.h/.c, PREFIX-options.h/.c (--prefix: "block")
   gen.py --options-man DRIVER SCHEMA...   a driver's option tables as roff ("common": of every node)
   gen.py --options-md DRIVER SCHEMA...    the same as markdown
   gen.py --list-json SCHEMA...            all option tables as JSON

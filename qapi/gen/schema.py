@@ -24,7 +24,7 @@ ENTRY_KEYS = {
     "struct": {"struct", "members", "doc", "options", "driver", "output"},
 }
 MEMBER_KEYS = {"name", "type", "optional", "default", "help", "reopenable"}
-# Words that a C compiler (gnu11) or a C++ one would not take as a name, and macros of the C library.
+# Words that a compiler of C (gnu11) or C++ does not take as a name, and macros of the C library.
 RESERVED = set("""
     assert auto bool break case catch char class const continue default delete
     do double else enum errno extern false float for friend goto if inline int linux
@@ -138,7 +138,7 @@ class Schema:
             raise SchemaError("%s: default %s is no value" % (member.where, member.default))
 
     def _check_order(self):
-        """Structs come before their users, so that C can be written in order, and none holds itself."""
+        """Structs come before their users, so that C can be written in order; none holds itself."""
         seen = set()
         for struct in self.structs.values():
             for member in struct.members:
@@ -147,7 +147,7 @@ class Schema:
             seen.add(struct.name)
 
     def options_of(self, struct, prefix=""):
-        """The option table of a struct: nested members by their dotted names, list indices as '#'."""
+        """The option table of a struct: nested members by dotted names, list indices as '#'."""
         for member in struct.members:
             name = prefix + member.name
             if member.struct:

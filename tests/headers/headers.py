@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Each public header compiles alone, twice in a row, and before and after all others; in C and in C++.
+"""Each public header compiles alone, twice in a row, and before and after all others: C and C++.
 
 headers.py LANGUAGE COMPILER...
 """

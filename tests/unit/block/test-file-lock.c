@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The image locks: which bytes are taken, who excludes whom, that nothing is left behind, and that other
- * programs which use the same bytes agree (with qemu-io as the other one, where it is installed).
+ * The image locks: which bytes are taken, who excludes whom, that nothing is left behind, and that
+ * other programs which use the same bytes agree (with qemu-io as the other one, where it is
+ * installed).
  */
 #include "block/drivers/file-lock.h"
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The file driver's wrapper of system calls: interruptions, short transfers, the end of the file, planned failures. */
+/*
+ * The file driver's wrapper of system calls: interruptions, short transfers, the end of the
+ * file, planned failures.
+ */
 #include "block/drivers/file-sys.h"
 
 #include <errno.h>

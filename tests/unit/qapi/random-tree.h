@@ -9,7 +9,8 @@
 static inline QObject *random_tree(int depth)
 {
     static const char *const texts[] = {
-        "", "x", "a,b", "quote\"'\\", "line\nend", "\xc3\xa9\xe2\x82\xac", "\x01\x1f", "=", "\xf0\x9f\x92\xbe"
+        "", "x", "a,b", "quote\"'\\", "line\nend", "\xc3\xa9\xe2\x82\xac", "\x01\x1f", "=",
+        "\xf0\x9f\x92\xbe",
     };
     int kind = g_test_rand_int_range(0, depth > 0 ? 9 : 6);
 

@@ -188,6 +188,7 @@ static void test_depth_limit(void)
     g_autofree char *unclosed = g_strnfill(1000000, '[');
     g_autoptr(QObject) obj = parse(fits);
 
+    g_assert_nonnull(obj);
     assert_fails(too_deep, "nesting deeper than 128");
     assert_fails(unclosed, "nesting deeper than 128");
 }
@@ -235,6 +236,7 @@ static void test_text_limit(void)
     g_autofree char *too_long = g_strdup_printf("\"%s\" ", filler);
     g_autoptr(QObject) obj = parse(fits);
 
+    g_assert_cmpuint(strlen(qobject_get_str(obj)), ==, (1 << 20) - 2);
     assert_fails(too_long, "text longer than 1 MiB");
 }
 
@@ -245,6 +247,7 @@ static void test_key_length_limit(void)
     g_autofree char *fits = g_strdup_printf("{'%s':1}", name + 1);
     g_autoptr(QObject) obj = parse(fits);
 
+    g_assert_cmpstr(qdict_key_at(qobject_to_qdict(obj), 0), ==, name + 1);
     assert_fails(too_long, "key longer than 256 bytes");
 }
 
@@ -287,7 +290,8 @@ static void test_not_utf8(void)
     qdict_put_int(dict, "\xfe", 7);
     qdict_put_obj(dict, "n", qnum_new_uint(UINT64_MAX));
     text = qobject_to_json(QOBJECT(dict), false);
-    g_assert_cmpstr(text, ==, "{\"name\": \"b\\uFFFD\\u00E9\\uFFFD\\uFFFD.raw\", \"\\uFFFD\": \"x\", "
+    g_assert_cmpstr(text, ==,
+                    "{\"name\": \"b\\uFFFD\\u00E9\\uFFFD\\uFFFD.raw\", \"\\uFFFD\": \"x\", "
                     "\"n\": 18446744073709551615}");
 }
 

@@ -114,8 +114,8 @@ static void test_sizes(void)
 static void test_bad_sizes(void)
 {
     static const char *const bad[] = {
-        "'x'", "''", "'-1'", "'1.5'", "'1kb'", "'1e3'", "-1", "1.5", "18446744073709551616", "true", "null",
-        "{}"
+        "'x'", "''", "'-1'", "'1.5'", "'1kb'", "'1e3'", "-1", "1.5", "18446744073709551616",
+        "true", "null", "{}"
     };
 
     for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
@@ -123,7 +123,8 @@ static void test_bad_sizes(void)
 
         assert_refuses(text, EINVAL,
                        "Parameter 'size' expects a non-negative number below 2^64\n"
-                       "Optional suffix k, M, G, T, P or E means kilo-, mega-, giga-, tera-, peta-\n"
+                       "Optional suffix k, M, G, T, P or E means "
+                       "kilo-, mega-, giga-, tera-, peta-\n"
                        "and exabytes, respectively.");
     }
     assert_refuses("{'size':'99999999999999999999'}", ERANGE,
@@ -227,6 +228,30 @@ static void test_generated_tables(void)
     g_assert_null(options_find(qapi_options_BlockdevOptionsQcow, "encrypt"));
 }
 
+/* As docs/options-and-secrets.md shows them. */
+static void test_spellings(void)
+{
+    static const char *const texts[] = {
+        "{\"driver\": \"qcow\", \"file\": {\"filename\": \"disk.qcow\"}, "
+        "\"encrypt\": {\"key-secret\": \"sec0\"}}",
+        "{\"driver\": \"qcow\", \"file.filename\": \"disk.qcow\", "
+        "\"encrypt.key-secret\": \"sec0\"}",
+        "{'driver': 'qcow', 'file.filename': 'disk.qcow', 'encrypt.key-secret': 'sec0'}",
+    };
+    g_autoptr(QDict) flat = qdict_from_keyval("driver=qcow,file.filename=disk.qcow,"
+                                              "encrypt.key-secret=sec0", NULL, NULL);
+    g_autoptr(QObject) tree = qdict_crumple(flat, NULL);
+
+    for (size_t i = 0; i < G_N_ELEMENTS(texts); i++) {
+        g_autoptr(QDict) dict = dict_from_json(texts[i]);
+        g_autoptr(QObject) nested = qdict_crumple(dict, NULL);
+
+        g_assert_true(qobject_is_equal(nested, tree));
+        qdict_flatten(dict);
+        g_assert_true(qobject_is_equal(QOBJECT(dict), QOBJECT(flat)));
+    }
+}
+
 static void test_create_order(void)
 {
     g_autoptr(QDict) options = qdict_from_keyval("encrypt.format=aes,backing_file=a,size=1M", NULL,
@@ -262,6 +287,7 @@ int main(int argc, char **argv)
     g_test_add_func("/options/find/by-whole-name", test_find);
     g_test_add_func("/options/help/sorted-in-columns", test_help_layout);
     g_test_add_func("/options/help/empty-without-tables", test_help_is_empty_without_tables);
+    g_test_add_func("/options/spellings/meet-in-one-tree", test_spellings);
     g_test_add_func("/options/generated/carry-the-schema", test_generated_tables);
     g_test_add_func("/options/generated/create-options-keep-their-order", test_create_order);
     g_test_add_func("/options/generated/prealloc-modes-agree", test_prealloc_modes);

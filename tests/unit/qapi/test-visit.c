@@ -59,7 +59,8 @@ static void test_all_members(void)
 
 static void test_flat_input(void)
 {
-    assert_round_trip("{'inner.leaf.event':'e','rules.1.event':'b','rules.0.event':'a','size':'64k'}",
+    assert_round_trip("{'inner.leaf.event':'e','rules.1.event':'b','rules.0.event':'a',"
+                      "'size':'64k'}",
                       "{\"size\": 65536, \"inner\": {\"leaf\": {\"event\": \"e\"}}, "
                       "\"rules\": [{\"event\": \"a\"}, {\"event\": \"b\"}]}");
     assert_round_trip("{'size':1,'cache':{'no-flush':'on'}}",
@@ -91,7 +92,8 @@ static void test_absent_members(void)
 
 static void test_present_members(void)
 {
-    g_autoptr(QDict) dict = dict_from_json("{'size':1,'colour':'2nd','mode':'off','rules.0.event':'x'}");
+    g_autoptr(QDict) dict = dict_from_json("{'size':1,'colour':'2nd','mode':'off',"
+                                           "'rules.0.event':'x'}");
     g_autoptr(Everything) value = qapi_Everything_parse(dict, NULL);
 
     g_assert_true(value->has_colour);

@@ -5,6 +5,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import sys
 import tempfile
 import unittest
@@ -160,6 +161,17 @@ class Output(unittest.TestCase):
                 self.assertTrue(option.member.help, option.member.where)
                 self.assertFalse(option.member.help.endswith(".") and
                                  not option.member.help.endswith(".)"), option.member.where)
+
+
+class Documents(unittest.TestCase):
+    def test_page_names_the_options_of_every_node(self):
+        with open(os.path.join(ROOT, "docs", "options-and-secrets.md"), encoding="utf-8") as file:
+            section = file.read().split("Options of every node:")[1].split("\n## ")[0]
+        named = re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE)
+        block = schema.load([BLOCK_SCHEMA])
+        known = [o.name for s in emit_manual.structs_of(block, "common")
+                 for o in block.options_of(s)]
+        self.assertEqual(named, known)
 
 
 class CommandLine(unittest.TestCase):
