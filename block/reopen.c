@@ -199,12 +199,29 @@ static bool reopen_prepare_node(ReopenEntry *entry, GError **error)
     return true;
 }
 
+/* A child that fell back to read-only takes along the parents that may. */
+static void reopen_follow_read_only(Reopen *reopen, const ReopenEntry *entry)
+{
+    BlockDriverState *bs = entry->state.bs;
+    BlockReopenState *above = bs->priv->inherits_from
+        ? g_hash_table_lookup(reopen->states, bs->priv->inherits_from) : NULL;
+
+    if (above && !(entry->state.flags & BLK_O_RDWR) && (above->flags & BLK_O_AUTO_RDONLY)
+        && !(bs->priv->role & BDRV_CHILD_COW)) {
+        above->flags &= ~BLK_O_RDWR;
+    }
+}
+
+/* Children first: a driver's prepare may count on what is below it. */
 static bool reopen_prepare(Reopen *reopen, GError **error)
 {
     for (guint i = reopen->entries->len; i-- > 0;) {
-        if (!reopen_prepare_node(reopen->entries->pdata[i], error)) {
+        ReopenEntry *entry = reopen->entries->pdata[i];
+
+        if (!reopen_prepare_node(entry, error)) {
             return false;
         }
+        reopen_follow_read_only(reopen, entry);
     }
     return true;
 }
@@ -272,13 +289,14 @@ static bool reopen_run(Reopen *reopen, BlockBackend *blk, GError **error)
 {
     const ReopenEntry *root = reopen->entries->pdata[0];
     uint64_t old_perm = blk->root->perm;
-    uint64_t perm = reopen_root_perm(blk, root->state.flags);
-    int flags = root->state.flags;
 
     if (!reopen_prepare(reopen, error)) {
         reopen_abort(reopen);
         return false;
     }
+    int flags = root->state.flags;
+    uint64_t perm = reopen_root_perm(blk, flags);
+
     blk->root->perm = perm;
     PermUpdate *update = bdrv_perm_prepare(blk->root->bs, reopen->states, error);
 
