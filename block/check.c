@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Work of a format's driver on its whole image, under the control lock and with no request running on it: check, and
- * dropping what an overlay holds.
+ * Work of a format's driver on its whole image, under the control lock and with no request running
+ * on it: check, and dropping what an overlay holds.
  */
 #include <errno.h>
 

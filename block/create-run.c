@@ -2,10 +2,10 @@
 /*
  * Making an image: runs the driver's creation in a coroutine and gives it storage when it asks.
  *
- * 1. A driver asks for storage (bdrv_co_create_storage()) only when it has checked all else, so what stood in
- *    the file before is lost no earlier than that.
- * 2. Opening is control work: it is done by a bottom half, outside the driver's coroutine, in the same thread and so
- *    under the same control lock.
+ * 1. A driver asks for storage (bdrv_co_create_storage()) only when it has checked all else, so
+ *    what stood in the file before is lost no earlier than that.
+ * 2. Opening is control work: it is done by a bottom half, outside the driver's coroutine, in the
+ *    same thread and so under the same control lock.
  * 3. The storage is flushed and closed when the driver is done, also on failure; a flush that fails
  *    is a failure of the creation.
  */
@@ -94,10 +94,15 @@ typedef struct StorageRequest {
 static BlockBackend *create_open_storage(CreateRun *run, GError **error)
 {
     g_autoptr(QDict) options = qdict_new();
+    BlockBackend *blk;
 
     qdict_put_str(options, "driver", run->proto->format_name);
-    return blk_open_qdict(run->target.context, run->target.filename, options,
-                          BLK_O_RDWR | BLK_O_RESIZE | BLK_O_SHARE_WRITE, error);
+    blk = blk_open_qdict(run->target.context, run->target.filename, options,
+                         BLK_O_RDWR | BLK_O_RESIZE | BLK_O_SHARE_WRITE, error);
+    if (blk) {
+        blk->grows = true;
+    }
+    return blk;
 }
 
 static void create_storage_bh(void *opaque)

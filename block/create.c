@@ -3,8 +3,8 @@
  * Preparing the creation of an image: which drivers, which options, which backing file, what size.
  *
  * 1. Nothing is touched here: the only file opened is the backing file, to read.
- * 2. What the drivers get is texts as the user wrote them, known to one of the two option tables and
- *    of the right type; "size" is there always, as a number of bytes.
+ * 2. What the drivers get is texts as the user wrote them, known to one of the two option tables
+ *    and of the right type; "size" is there always, as a number of bytes.
  * Messages: docs/options-and-secrets.md, man cairn-img.
  */
 #include <errno.h>
@@ -44,7 +44,8 @@ static QDict *create_text_options(const QDict *options, GError **error)
         g_autofree char *text = create_value_text(qdict_value_at(flat, i));
 
         if (!text) {
-            cairn_set_error(error, EINVAL, "Invalid parameter type for '%s', expected: string", key);
+            cairn_set_error(error, EINVAL, "Invalid parameter type for '%s', expected: string",
+                            key);
             return NULL;
         }
         qdict_put_str(texts, key, text);
@@ -113,29 +114,31 @@ static bool create_set_option(BlockCreate *create, const char *key, const char *
 
 /* ---- drivers ------------------------------------------------------------ */
 
-static bool create_find_drivers(BlockCreate *create, const char *format, GError **error)
+static bool create_find_format(BlockCreate *create, const char *format, GError **error)
 {
     create->drv = bdrv_find_format(create->ctx, format);
     if (!create->drv) {
         cairn_set_error(error, EINVAL, "Unknown file format '%s'", format);
         return false;
     }
-    create->proto = create->drv->protocol_name
-        ? create->drv : bdrv_find_protocol(create->ctx, create->filename, error);
-    if (!create->proto) {
-        return false;
-    }
     if (!create->drv->create_options) {
         cairn_set_error(error, ENOTSUP, "Format driver '%s' does not support image creation",
-                        create->drv->format_name);
+                        format);
         return false;
     }
-    if (!create->proto->create_options) {
+    return true;
+}
+
+static bool create_find_protocol(BlockCreate *create, GError **error)
+{
+    create->proto = create->drv->protocol_name
+        ? create->drv : bdrv_find_protocol(create->ctx, create->filename, error);
+    if (create->proto && !create->proto->create_options) {
         cairn_set_error(error, ENOTSUP, "Protocol driver '%s' does not support image creation",
                         create->proto->format_name);
         return false;
     }
-    return true;
+    return create->proto != NULL;
 }
 
 /* ---- the backing file --------------------------------------------------- */
@@ -250,8 +253,8 @@ static bool create_prepare_backing(BlockCreate *create, bool check, int64_t *siz
         return false;
     }
     if (path_has_protocol(name)) {
-        context_warn(create->ctx, "The backing file name '%s' is no plain path: it will be used only "
-                     "where the options of opening name it again", name);
+        context_warn(create->ctx, "The backing file name '%s' is no plain path: it will be used "
+                     "only where the options of opening name it again", name);
     }
     return true;
 }
@@ -316,7 +319,7 @@ BlockCreate *blk_create_prepare(CairnContext *ctx, const char *filename, const c
     create->ctx = cairn_context_ref(held);
     create->filename = g_strdup(filename);
     CTL_LOCK_GUARD(held);
-    if (!create_find_drivers(create, format, error)) {
+    if (!create_find_format(create, format, error) || !create_find_protocol(create, error)) {
         return NULL;
     }
     create->opts = create_text_options(options, error);
@@ -380,13 +383,13 @@ char *blk_create_describe(const BlockCreate *create)
 char *blk_create_help(CairnContext *ctx, const char *format, const char *filename, GError **error)
 {
     BlockCreate create = {
-        .ctx = context_or_default(ctx),
-        .filename = (char *)(filename ? filename : ""),     /* borrowed */
+        .ctx = context_or_default(ctx), .filename = (char *)filename,   /* borrowed */
     };
     g_autofree char *list = NULL;
 
     CTL_LOCK_GUARD(create.ctx);
-    if (!create_find_drivers(&create, format, error)) {
+    if (!create_find_format(&create, format, error) ||
+        (filename && !create_find_protocol(&create, error))) {
         return NULL;
     }
     list = options_help(create.drv->create_options,

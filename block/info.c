@@ -4,7 +4,8 @@
  *
  * 1. Describing reads no guest data and opens no other file; a chain is opened image by image, each
  *    without its backing file and its key.
- * 2. A chain ends: by its length, or because an image in it was met before (device and inode, or name).
+ * 2. A chain ends: by its length, or because an image in it was met before (device and inode, or
+ *    name).
  */
 #include <errno.h>
 #include <sys/stat.h>
@@ -17,7 +18,10 @@
 
 /* ---- one node ----------------------------------------------------------- */
 
-/* Whether some driver down the path of the bytes has something to say: else there is no clean or dirty. */
+/*
+ * Whether some driver down the path of the bytes has something to say: else there is no clean or
+ * dirty.
+ */
 static bool info_is_known(BlockDriverState *bs)
 {
     while (bs && !bs->drv->bdrv_get_info) {

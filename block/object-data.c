@@ -3,8 +3,8 @@
  * Takes the secret bytes out of an object's description before any parser makes copies of it.
  *
  * 1. The value of "data" is copied to secret memory only; what the parsers see has none.
- * 2. A spelling that this does not know (an escaped key, \u in the value) is left to the parser: right, but
- *    with copies on the heap.
+ * 2. A spelling that this does not know (an escaped key, \u in the value) is left to the parser:
+ *    right, but with copies on the heap.
  */
 #include <string.h>
 

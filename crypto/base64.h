@@ -5,7 +5,9 @@
 
 #include "crypto/secmem.h"
 
-/* @text: newlines are skipped; anything else outside the alphabet, or a cut-off end, is an error. */
+/*
+ * @text: newlines are skipped; anything else outside the alphabet, or a cut-off end, is an error.
+ */
 SecMem *qcrypto_base64_decode(const uint8_t *text, size_t bytes, GError **error);
 
 #endif

@@ -19,8 +19,8 @@ struct QCryptoBlock {
 struct QCryptoBlockDriver {
     const char *name;           /* as encrypt.format= says it */
     /*
-     * Both fill @block. @secret: NULL where no I/O will be done (open only); @secret_id names it in messages. @io: the
-     * format's header.
+     * Both fill @block. @secret: NULL where no I/O will be done (open only); @secret_id names it in
+     * messages. @io: the format's header.
      */
     bool (*open)(QCryptoBlock *block, const SecMem *secret, const char *secret_id,
                  const QCryptoBlockIO *io, GError **error);

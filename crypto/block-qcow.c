@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The encryption of qcow version 1: AES-128-CBC of each 512-byte sector, plain64 vectors, and a password used as the key.
+ * The encryption of qcow version 1: AES-128-CBC of each 512-byte sector, plain64 vectors, and a
+ * password used as the key.
  *
- * It is broken by today's standards: the key is not stretched, the vectors are predictable, nothing is
- * authenticated, and a wrong password goes unnoticed. It is here to get data out of old images.
+ * It is broken by today's standards: the key is not stretched, the vectors are predictable, nothing
+ * is authenticated, and a wrong password goes unnoticed. It is here to get data out of old images.
  * Source: docs/formats/qcow.md, "Encryption".
  */
 #include <errno.h>

@@ -69,8 +69,9 @@ QCryptoBlock *qcrypto_block_open(const char *format, CairnSecrets *secrets, cons
     return g_steal_pointer(&block);
 }
 
-QCryptoBlock *qcrypto_block_create(const char *format, CairnSecrets *secrets, const char *key_secret,
-                                   const QCryptoBlockIO *io, GError **error)
+QCryptoBlock *qcrypto_block_create(const char *format, CairnSecrets *secrets,
+                                   const char *key_secret, const QCryptoBlockIO *io,
+                                   GError **error)
 {
     g_autoptr(QCryptoBlock) block = block_new(format, error);
     g_autoptr(SecMem) secret = block ? block_secret(secrets, key_secret, error) : NULL;

@@ -17,7 +17,8 @@ typedef struct QCryptoBlockIO {
     void *opaque;
 } QCryptoBlockIO;
 
-enum { QCRYPTO_BLOCK_OPEN_NO_IO = 1 << 0 };     /* no data will be read: a missing secret is no error */
+/* No data will be read: a missing secret is no error. */
+enum { QCRYPTO_BLOCK_OPEN_NO_IO = 1 << 0 };
 
 /* One encryption format, chosen by name. */
 typedef struct QCryptoBlockDriver QCryptoBlockDriver;
@@ -26,19 +27,21 @@ typedef struct QCryptoBlockDriver QCryptoBlockDriver;
 const QCryptoBlockDriver *qcrypto_block_find(const char *format);
 
 /*
- * @key_secret: id in @secrets, or NULL. Errors: "Parameter 'encrypt.key-secret' is required for cipher",
- * "No secret with id 'x'".
+ * @key_secret: id in @secrets, or NULL. Errors: "Parameter 'encrypt.key-secret' is required for
+ * cipher", "No secret with id 'x'".
  */
 QCryptoBlock *qcrypto_block_open(const char *format, CairnSecrets *secrets, const char *key_secret,
                                  const QCryptoBlockIO *io, int flags, GError **error);
 /* Writes what the format keeps in the image (nothing for qcow's AES). */
-QCryptoBlock *qcrypto_block_create(const char *format, CairnSecrets *secrets, const char *key_secret,
-                                   const QCryptoBlockIO *io, GError **error);
+QCryptoBlock *qcrypto_block_create(const char *format, CairnSecrets *secrets,
+                                   const char *key_secret, const QCryptoBlockIO *io,
+                                   GError **error);
 void qcrypto_block_free(QCryptoBlock *block);
 
 /*
  * @offset: [bytes] place on the guest's disk, a multiple of the sector size; @bytes likewise.
- * Any thread; several at once. @in == @out allowed. Returns: 0, or -ENOKEY (opened without a secret).
+ * Any thread; several at once. @in == @out allowed. Returns: 0, or -ENOKEY (opened without a
+ * secret).
  */
 int qcrypto_block_encrypt(const QCryptoBlock *block, uint64_t offset, const void *in, void *out,
                           size_t bytes);

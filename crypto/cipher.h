@@ -9,7 +9,10 @@ typedef enum QCryptoCipherAlg {
     QCRYPTO_CIPHER_AES_128, QCRYPTO_CIPHER_AES_256,
 } QCryptoCipherAlg;
 
-/* Holds key schedules in secret memory. Read-only after it is made: safe on several threads at once. */
+/*
+ * Holds key schedules in secret memory. Read-only after it is made: safe on several threads at
+ * once.
+ */
 typedef struct QCryptoCipher QCryptoCipher;
 
 QCryptoCipher *qcrypto_cipher_new(QCryptoCipherAlg alg, const uint8_t *key, size_t key_bytes,

@@ -8,13 +8,16 @@
 #include "crypto/secmem.h"
 
 /*
- * A reference to the decoded bytes, which nobody changes: they outlive the store's entry. "No secret with id 'x'"
- * (ENOENT). Any thread.
+ * A reference to the decoded bytes, which nobody changes: they outlive the store's entry. "No
+ * secret with id 'x'" (ENOENT). Any thread.
  */
 SecMem *secrets_lookup(CairnSecrets *store, const char *id, GError **error);
 bool secrets_has(CairnSecrets *store, const char *id);
 
-/* As cairn_secrets_add(), with the value of "data" in @data (borrowed; NULL: none) rather than in @props. */
+/*
+ * As cairn_secrets_add(), with the value of "data" in @data (borrowed; NULL: none) rather than in
+ * @props.
+ */
 bool secrets_add_data(CairnSecrets *store, const QDict *props, SecMem *data, GError **error);
 
 #endif

@@ -3,8 +3,8 @@
  * The store of secrets: id -> bytes in secret memory.
  *
  * 1. A stored secret is decoded, decrypted and never changes; readers share it by reference.
- * 2. No byte of a secret, and nothing that depends on decrypted bytes, enters a message: whatever is wrong
- *    with an encrypted payload gives one text, found in constant time.
+ * 2. No byte of a secret, and nothing that depends on decrypted bytes, enters a message: whatever
+ *    is wrong with an encrypted payload gives one text, found in constant time.
  * 3. The lock guards the table only; it is never held while a file is read.
  * Source: docs/secrets.md.
  */

@@ -288,7 +288,8 @@ CAIRN_API int coroutine_fn bdrv_co_run_work(BlockDriverState *bs, BdrvWorkKind k
 /**
  * bdrv_co_create_storage:
  * For co_create_opts of a format, once: creates the protocol's file by what is left in @opts (the file is as long as its
- * "size", else empty) and opens it for writing and resizing. @target: the one that co_create_opts was given.
+ * "size", else empty) and opens it for writing; what is written past its end makes it longer.
+ * @target: the one that co_create_opts was given.
  * Returns: a reference, to be dropped with blk_unref() before co_create_opts ends (the core holds another, then flushes
  * and closes, and reports a failure of that); NULL with @error.
  */

@@ -33,7 +33,10 @@ static void assert_hex(const uint8_t *bytes, const char *hex)
     }
 }
 
-/* First and last block of sectors 0 and 3, each 512 times 5a, in an image that the peer wrote; openssl agrees. */
+/*
+ * First and last block of sectors 0 and 3, each 512 times 5a, in an image that the peer wrote;
+ * openssl agrees.
+ */
 static void test_known_image(void)
 {
     g_autoptr(QCryptoBlock) block = block_open("123456", 6);

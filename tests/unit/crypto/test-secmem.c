@@ -122,7 +122,10 @@ static void test_guards(void)
     g_assert_false(WIFEXITED(before) && WEXITSTATUS(before) == 0);
 }
 
-/* Whether the bytes at @data are still mapped and as they were: asked of the kernel, so that it cannot fault. */
+/*
+ * Whether the bytes at @data are still mapped and as they were: asked of the kernel, so that it
+ * cannot fault.
+ */
 static bool memory_holds(const uint8_t *data, const void *bytes, size_t n)
 {
     g_autofree uint8_t *copy = g_malloc(n);

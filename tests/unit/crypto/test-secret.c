@@ -220,7 +220,9 @@ static void test_reader_outlives_remove(void)
 
 #define CANARY_BYTES 24
 
-/* The canary stands nowhere in this program but where it was put: it is made of its mirror image. */
+/*
+ * The canary stands nowhere in this program but where it was put: it is made of its mirror image.
+ */
 static void canary_write(uint8_t *out)
 {
     static const char mask[] = "\x1b\x51\x17\x42\x2c\x39\x0e\x61\x33\x5d\x7a\x19"
