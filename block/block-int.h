@@ -135,8 +135,9 @@ struct BlockBackend {
 
     /* The data plane's: blk_io_init(), blk_io_cleanup() (drain.c). */
     gint activity;              /* atomic: requests inside + BLK_QUIESCE * nested drains (then new requests wait) */
-    GMutex lock;                /* guards the two below */
+    GMutex lock;                /* guards what is below */
     CoQueue quiesced;           /* requests that wait for the drains to end */
+    int queued;                 /* those, and the woken ones until they are in or out */
     GSList *drainers;           /* AioContext * to notify when the last request ends */
     gint plugged;               /* atomic: blk_io_plug() without its blk_io_unplug() */
 };

@@ -7,7 +7,8 @@
  * 2. Without a drain, leaving is the last that a request's end does with the backend. With one it leaves under the
  *    backend's lock, which the drainer takes once more after it has seen the count at 0: so nothing of the request still
  *    touches the backend when the drain has begun, and its owner may free it.
- * 3. While it waits, a drainer serves its own AioContext: the requests may be this thread's.
+ * 3. Drains begin under that lock too, so a request that waited for their end enters before another can begin.
+ * 4. While it waits, a drainer serves its own AioContext: the requests may be this thread's.
  */
 #include "block/block-int.h"
 
@@ -22,26 +23,39 @@ void blk_io_init(BlockBackend *blk)
     co_queue_init(&blk->quiesced);
 }
 
+/* Requests that were woken to find the backend closed may still be on their way out. */
 void blk_io_cleanup(BlockBackend *blk)
 {
+    AioContext *aio = aio_context_ensure();
+
     g_assert(!BLK_REQUESTS(g_atomic_int_get(&blk->activity)));
-    g_assert(co_queue_empty(&blk->quiesced));
+    g_mutex_lock(&blk->lock);
+    blk->drainers = g_slist_prepend(blk->drainers, aio);
+    while (blk->queued) {
+        g_mutex_unlock(&blk->lock);
+        aio_context_poll(aio, true);
+        g_mutex_lock(&blk->lock);
+    }
+    g_mutex_unlock(&blk->lock);
     g_slist_free(blk->drainers);
     g_mutex_clear(&blk->lock);
 }
 
 /* ---- requests --------------------------------------------------------- */
 
+/* With the lock held. */
+static void drain_notify(BlockBackend *blk)
+{
+    for (GSList *l = blk->drainers; l; l = l->next) {
+        aio_notify(l->data);
+    }
+}
+
 static void drain_leave_quiesced(BlockBackend *blk)
 {
-    gint old;
-
     g_mutex_lock(&blk->lock);
-    old = g_atomic_int_add(&blk->activity, -1);
-    if (BLK_REQUESTS(old) == 1) {
-        for (GSList *l = blk->drainers; l; l = l->next) {
-            aio_notify(l->data);
-        }
+    if (BLK_REQUESTS(g_atomic_int_add(&blk->activity, -1)) == 1) {
+        drain_notify(blk);
     }
     g_mutex_unlock(&blk->lock);
 }
@@ -59,18 +73,32 @@ void blk_request_end(BlockBackend *blk)
     drain_leave_quiesced(blk);
 }
 
+/* Waits for the drains to end, and enters unless the backend was closed meanwhile. */
+static int coroutine_fn drain_wait_for_end(BlockBackend *blk)
+{
+    int ret = 0;
+
+    g_mutex_lock(&blk->lock);
+    blk->queued++;
+    while (BLK_DRAINS(g_atomic_int_get(&blk->activity))) {
+        co_queue_wait_thread(&blk->quiesced, &blk->lock);
+    }
+    blk->queued--;
+    if (blk->root) {
+        g_atomic_int_inc(&blk->activity);
+    } else {
+        drain_notify(blk);
+        ret = -ENOMEDIUM;
+    }
+    g_mutex_unlock(&blk->lock);
+    return ret;
+}
+
 int coroutine_fn blk_request_begin(BlockBackend *blk)
 {
-    gint old = g_atomic_int_add(&blk->activity, 1);
-
-    while (G_UNLIKELY(BLK_DRAINS(old))) {
+    if (G_UNLIKELY(BLK_DRAINS(g_atomic_int_add(&blk->activity, 1)))) {
         drain_leave_quiesced(blk);
-        g_mutex_lock(&blk->lock);
-        while (BLK_DRAINS(g_atomic_int_get(&blk->activity))) {
-            co_queue_wait_thread(&blk->quiesced, &blk->lock);
-        }
-        g_mutex_unlock(&blk->lock);
-        old = g_atomic_int_add(&blk->activity, 1);
+        return drain_wait_for_end(blk);
     }
     if (G_UNLIKELY(!blk->root)) {
         blk_request_end(blk);
