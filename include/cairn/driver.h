@@ -76,7 +76,7 @@ struct BlockDriverState {
     BdrvChild *backing;         /* NULL: none, or not opened */
     BlockLimits bl;             /* written by refresh_limits only */
     int open_flags;             /* BLK_O_* as now in force; changed by reopen */
-    bool read_only;
+    bool read_only;             /* set, and BLK_O_RDWR cleared, by an open that falls back to reading (BLK_O_AUTO_RDONLY) */
     bool encrypted;             /* set by the driver's open */
     bool probed;                /* the format was guessed */
     int supported_write_flags;  /* BDRV_REQ_* that co_pwritev takes; the core does the rest */
@@ -130,7 +130,7 @@ struct BlockDriver {
     /* @opts: the driver's own options, checked by runtime_options, flat; the driver opens its children (bdrv_open_child). Absent: nothing to do. */
     bool (*bdrv_open)(BlockDriverState *bs, QDict *opts, int flags, GError **error);
     void (*bdrv_close)(BlockDriverState *bs);
-    /* Absent prepare: flags may change, options may not. Commit and abort never fail. */
+    /* Absent prepare: flags may change, options may not. Prepare may clear BLK_O_RDWR of flags where BLK_O_AUTO_RDONLY is set. Commit and abort never fail. */
     bool (*bdrv_reopen_prepare)(BlockReopenState *state, GError **error);
     void (*bdrv_reopen_commit)(BlockReopenState *state);
     void (*bdrv_reopen_abort)(BlockReopenState *state);
@@ -152,7 +152,7 @@ struct BlockDriver {
     void (*bdrv_child_perm)(BlockDriverState *bs, BdrvChild *child, BdrvChildRole role,
                             const BlockReopenState *reopen, uint64_t perm,
                             uint64_t shared, uint64_t *nperm, uint64_t *nshared);
-    /* Two phases: check may fail and must be undone by abort, set may not. Absent: nothing to do. */
+    /* Two phases: check may fail, having then undone itself; else abort undoes it, or set, which never fails, makes it so. Absent: nothing to do. */
     bool (*bdrv_check_perm)(BlockDriverState *bs, uint64_t perm, uint64_t shared,
                             GError **error);
     void (*bdrv_set_perm)(BlockDriverState *bs, uint64_t perm, uint64_t shared);
