@@ -10,7 +10,19 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/cairn-demo.XXXXXX")
 cd "$work"
 
 say() { printf '\n# %s\n' "$*"; }
-run() { printf '$ %s\n' "$*"; "$@"; }
+
+# Shows a command, its words quoted where a shell needs it, and runs it.
+run() {
+    printf '$'
+    for word in "$@"; do
+        case $word in
+            *[[:space:]]*) printf " '%s'" "$word" ;;
+            *) printf ' %s' "$word" ;;
+        esac
+    done
+    echo
+    "$@"
+}
 
 # same_bytes A B: fails, with a word, unless the files are equal.
 same_bytes() {
