@@ -53,10 +53,13 @@ static QDict *create_text_options(const QDict *options, GError **error)
     return g_steal_pointer(&texts);
 }
 
-static void create_append_names(GString *names, const OptionDesc *table)
+/* Names of @table that @known lacks. */
+static void create_append_names(GString *names, const OptionDesc *table, const OptionDesc *known)
 {
     for (; table && table->name; table++) {
-        g_string_append_printf(names, "%s%s", names->len ? ", " : "", table->name);
+        if (!options_find(known, table->name)) {
+            g_string_append_printf(names, "%s%s", names->len ? ", " : "", table->name);
+        }
     }
 }
 
@@ -64,10 +67,8 @@ static void create_set_unknown(const BlockCreate *create, const char *key, GErro
 {
     g_autoptr(GString) names = g_string_new(NULL);
 
-    create_append_names(names, create->drv->create_options);
-    if (create->proto != create->drv) {
-        create_append_names(names, create->proto->create_options);
-    }
+    create_append_names(names, create->drv->create_options, NULL);
+    create_append_names(names, create->proto->create_options, create->drv->create_options);
     cairn_set_error(error, EINVAL, "Invalid parameter '%s'", key);
     cairn_error_append_hint(error, "Options of '%s' here: %s", create->drv->format_name,
                             names->str);
