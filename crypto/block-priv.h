@@ -26,9 +26,6 @@ struct QCryptoBlockDriver {
                  const QCryptoBlockIO *io, GError **error);
     bool (*create)(QCryptoBlock *block, const SecMem *secret, const char *secret_id,
                    const QCryptoBlockIO *io, GError **error);
-    /* One sector; absent: CBC with the format's IV generator. */
-    void (*encrypt)(const QCryptoBlock *block, uint64_t sector, const uint8_t *in, uint8_t *out);
-    void (*decrypt)(const QCryptoBlock *block, uint64_t sector, const uint8_t *in, uint8_t *out);
 };
 
 extern const QCryptoBlockDriver qcrypto_block_driver_qcow;

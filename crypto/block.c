@@ -10,6 +10,8 @@
 #include "crypto/block-priv.h"
 #include "crypto/secret-int.h"
 
+#define BLOCK_BATCH 16                  /* sectors whose vectors are made at once */
+
 static const QCryptoBlockDriver *const block_drivers[] = {
     &qcrypto_block_driver_qcow,
 };
@@ -90,36 +92,47 @@ void qcrypto_block_free(QCryptoBlock *block)
     }
 }
 
-static void block_cbc_encrypt(const QCryptoBlock *block, uint64_t sector, const uint8_t *in,
-                              uint8_t *out)
-{
-    uint8_t iv[16];
+/* @count sectors from number @sector on; at most BLOCK_BATCH. */
+typedef void BlockCryptFunc(const QCryptoBlock *block, uint64_t sector, const uint8_t *in,
+                            uint8_t *out, size_t count);
 
-    block->ivgen(sector, iv);
-    qcrypto_cipher_cbc_encrypt(block->cipher, iv, in, out, block->sector_size);
+static void block_cbc_encrypt(const QCryptoBlock *block, uint64_t sector, const uint8_t *in,
+                              uint8_t *out, size_t count)
+{
+    uint8_t ivs[BLOCK_BATCH][16];
+
+    for (size_t i = 0; i < count; i++) {
+        block->ivgen(sector + i, ivs[i]);
+    }
+    qcrypto_cipher_cbc_encrypt_sectors(block->cipher, ivs, in, out, block->sector_size, count);
 }
 
+/* Inside a sector decryption has no chain to wait for. */
 static void block_cbc_decrypt(const QCryptoBlock *block, uint64_t sector, const uint8_t *in,
-                              uint8_t *out)
+                              uint8_t *out, size_t count)
 {
     uint8_t iv[16];
 
-    block->ivgen(sector, iv);
-    qcrypto_cipher_cbc_decrypt(block->cipher, iv, in, out, block->sector_size);
+    for (size_t i = 0; i < count; i++) {
+        block->ivgen(sector + i, iv);
+        qcrypto_cipher_cbc_decrypt(block->cipher, iv, in + i * block->sector_size,
+                                   out + i * block->sector_size, block->sector_size);
+    }
 }
 
 static int block_walk(const QCryptoBlock *block, uint64_t offset, const uint8_t *in, uint8_t *out,
-                      size_t bytes,
-                      void (*func)(const QCryptoBlock *, uint64_t, const uint8_t *, uint8_t *))
+                      size_t bytes, BlockCryptFunc *func)
 {
-    size_t step = block->sector_size;
+    size_t size = block->sector_size;
+    size_t count = bytes / size;
 
     if (!block->cipher) {
         return -ENOKEY;
     }
-    g_assert(offset % step == 0 && bytes % step == 0);
-    for (size_t done = 0; done < bytes; done += step) {
-        func(block, (offset + done) / step, in + done, out + done);
+    g_assert(offset % size == 0 && bytes % size == 0);
+    for (size_t done = 0; done < count; done += BLOCK_BATCH) {
+        func(block, offset / size + done, in + done * size, out + done * size,
+             MIN(count - done, BLOCK_BATCH));
     }
     return 0;
 }
@@ -127,15 +140,13 @@ static int block_walk(const QCryptoBlock *block, uint64_t offset, const uint8_t 
 int qcrypto_block_encrypt(const QCryptoBlock *block, uint64_t offset, const void *in, void *out,
                           size_t bytes)
 {
-    return block_walk(block, offset, in, out, bytes,
-                      block->drv->encrypt ? block->drv->encrypt : block_cbc_encrypt);
+    return block_walk(block, offset, in, out, bytes, block_cbc_encrypt);
 }
 
 int qcrypto_block_decrypt(const QCryptoBlock *block, uint64_t offset, const void *in, void *out,
                           size_t bytes)
 {
-    return block_walk(block, offset, in, out, bytes,
-                      block->drv->decrypt ? block->drv->decrypt : block_cbc_decrypt);
+    return block_walk(block, offset, in, out, bytes, block_cbc_decrypt);
 }
 
 size_t qcrypto_block_sector_size(const QCryptoBlock *block)

@@ -12,6 +12,7 @@
 #include <nettle/version.h>
 #include <string.h>
 
+#include "crypto/cbc-lanes.h"
 #include "crypto/secmem.h"
 
 /* Encryption chains block to block; since 3.8 nettle has the chain in one fast function. */
@@ -19,6 +20,7 @@
     (NETTLE_VERSION_MAJOR > 3 || (NETTLE_VERSION_MAJOR == 3 && NETTLE_VERSION_MINOR >= 8))
 
 typedef struct CipherKeys {
+    CbcLanesKey lanes;          /* first, to be aligned; with has_lanes */
     union {
         struct aes128_ctx aes128;
         struct aes256_ctx aes256;
@@ -27,6 +29,7 @@ typedef struct CipherKeys {
 
 struct QCryptoCipher {
     QCryptoCipherAlg alg;
+    bool has_lanes;             /* several sectors at once */
     SecMem *mem;
     const CipherKeys *keys;     /* in mem */
 };
@@ -36,9 +39,13 @@ static size_t cipher_key_bytes(QCryptoCipherAlg alg)
     return alg == QCRYPTO_CIPHER_AES_128 ? AES128_KEY_SIZE : AES256_KEY_SIZE;
 }
 
-static void cipher_set_keys(CipherKeys *keys, QCryptoCipherAlg alg, const uint8_t *key)
+static void cipher_set_keys(QCryptoCipher *cipher, CipherKeys *keys, const uint8_t *key)
 {
-    if (alg == QCRYPTO_CIPHER_AES_128) {
+    if (cipher->alg == QCRYPTO_CIPHER_AES_128) {
+        cipher->has_lanes = cbc_lanes_supported();
+        if (cipher->has_lanes) {
+            cbc_lanes_set_key(&keys->lanes, key);
+        }
         aes128_set_encrypt_key(&keys->encrypt.aes128, key);
         aes128_invert_key(&keys->decrypt.aes128, &keys->encrypt.aes128);
     } else {
@@ -62,11 +69,11 @@ QCryptoCipher *qcrypto_cipher_new(QCryptoCipherAlg alg, const uint8_t *key, size
     if (!mem) {
         return NULL;
     }
-    cipher_set_keys((CipherKeys *)mem->data, alg, key);
     cipher = g_new0(QCryptoCipher, 1);
     cipher->alg = alg;
     cipher->mem = mem;
     cipher->keys = (const CipherKeys *)mem->data;
+    cipher_set_keys(cipher, (CipherKeys *)mem->data, key);
     return cipher;
 }
 
@@ -110,4 +117,23 @@ void qcrypto_cipher_cbc_decrypt(const QCryptoCipher *cipher, const uint8_t iv[16
                 cipher->alg == QCRYPTO_CIPHER_AES_128
                 ? (nettle_cipher_func *)aes128_decrypt : (nettle_cipher_func *)aes256_decrypt,
                 AES_BLOCK_SIZE, chain, bytes, out, in);
+}
+
+void qcrypto_cipher_cbc_encrypt_sectors(const QCryptoCipher *cipher, const uint8_t (*ivs)[16],
+                                        const void *in, void *out, size_t sector_bytes,
+                                        size_t count)
+{
+    const uint8_t *from = in;
+    uint8_t *to = out;
+    size_t done = 0;
+
+    g_assert(sector_bytes % AES_BLOCK_SIZE == 0);
+    for (; cipher->has_lanes && count - done >= CBC_LANES; done += CBC_LANES) {
+        cbc_lanes_encrypt(&cipher->keys->lanes, ivs + done, from + done * sector_bytes,
+                          to + done * sector_bytes, sector_bytes);
+    }
+    for (; done < count; done++) {
+        qcrypto_cipher_cbc_encrypt(cipher, ivs[done], from + done * sector_bytes,
+                                   to + done * sector_bytes, sector_bytes);
+    }
 }

@@ -25,6 +25,14 @@ void qcrypto_cipher_cbc_encrypt(const QCryptoCipher *cipher, const uint8_t iv[16
 void qcrypto_cipher_cbc_decrypt(const QCryptoCipher *cipher, const uint8_t iv[16], const void *in,
                                 void *out, size_t bytes);
 
+/*
+ * CBC over each of @count sectors of @sector_bytes (a multiple of 16) that follow one another,
+ * each with its own vector: faster than one by one. @in == @out is allowed.
+ */
+void qcrypto_cipher_cbc_encrypt_sectors(const QCryptoCipher *cipher, const uint8_t (*ivs)[16],
+                                        const void *in, void *out, size_t sector_bytes,
+                                        size_t count);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(QCryptoCipher, qcrypto_cipher_free)
 
 #endif

@@ -101,6 +101,53 @@ static void test_no_bytes(void)
     g_assert_cmpuint(byte, ==, 0x77);
 }
 
+/* Enough for two groups of lanes and a rest. */
+#define SECTORS_MAX 19
+#define SECTOR_BYTES 512
+
+static void assert_sectors(const QCryptoCipher *cipher, size_t count, size_t sector_bytes)
+{
+    static uint8_t in[SECTORS_MAX * SECTOR_BYTES], one[sizeof(in)], many[sizeof(in)];
+    uint8_t ivs[SECTORS_MAX][16];
+    size_t total = count * sector_bytes;
+
+    for (size_t i = 0; i < sizeof(in); i++) {
+        in[i] = i * 31 + i / 256;
+    }
+    for (size_t i = 0; i < sizeof(ivs); i++) {
+        ((uint8_t *)ivs)[i] = i * 7 + count;
+    }
+    for (size_t i = 0; i < count; i++) {
+        qcrypto_cipher_cbc_encrypt(cipher, ivs[i], in + i * sector_bytes, one + i * sector_bytes,
+                                   sector_bytes);
+    }
+    memset(many, 0xee, sizeof(many));
+    qcrypto_cipher_cbc_encrypt_sectors(cipher, (const uint8_t (*)[16])ivs, in, many, sector_bytes,
+                                       count);
+    g_assert_cmpmem(many, total, one, total);
+    g_assert_true(total == sizeof(many) || many[total] == 0xee);
+    memcpy(many, in, total);            /* in place */
+    qcrypto_cipher_cbc_encrypt_sectors(cipher, (const uint8_t (*)[16])ivs, many, many,
+                                       sector_bytes, count);
+    g_assert_cmpmem(many, total, one, total);
+}
+
+static void test_sectors(gconstpointer opaque)
+{
+    QCryptoCipherAlg alg = GPOINTER_TO_INT(opaque);
+    uint8_t key[32];
+    g_autoptr(QCryptoCipher) cipher = NULL;
+
+    for (size_t i = 0; i < sizeof(key); i++) {
+        key[i] = 0xc3 ^ (i * 5);
+    }
+    cipher = qcrypto_cipher_new(alg, key, alg == QCRYPTO_CIPHER_AES_128 ? 16 : 32, NULL);
+    for (size_t count = 0; count <= SECTORS_MAX; count++) {
+        assert_sectors(cipher, count, SECTOR_BYTES);
+        assert_sectors(cipher, count, 16);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -109,5 +156,9 @@ int main(int argc, char **argv)
     }
     g_test_add_func("/crypto/cipher/wrong-key-length/is-refused", test_key_length);
     g_test_add_func("/crypto/cipher/no-bytes/change-nothing", test_no_bytes);
+    g_test_add_data_func("/crypto/cipher/aes-128/sectors-at-once/equal-one-by-one",
+                         GINT_TO_POINTER(QCRYPTO_CIPHER_AES_128), test_sectors);
+    g_test_add_data_func("/crypto/cipher/aes-256/sectors-at-once/equal-one-by-one",
+                         GINT_TO_POINTER(QCRYPTO_CIPHER_AES_256), test_sectors);
     return g_test_run();
 }
