@@ -283,6 +283,11 @@ static bool open_check_leftover(BdrvOpening *o, GError **error)
 {
     const BlockDriver *drv = o->drv;
 
+    if (o->bs->priv->file_name && !o->bs->file) {
+        cairn_set_error(error, EINVAL, "Driver '%s' takes no file name ('%s')",
+                        drv->format_name, o->bs->priv->file_name);
+        return false;
+    }
     if (drv->supports_backing) {
         backing_take_options(o->bs, o->options);
     }

@@ -176,6 +176,26 @@ static void test_made_up_names_differ(void)
     g_assert_cmpstr(blk_get_node_name(a), !=, blk_get_node_name(b));
 }
 
+static bool empty_open(BlockDriverState *bs, QDict *opts, int flags, GError **error)
+{
+    return true;
+}
+
+static void test_name_that_nobody_takes_is_refused(void)
+{
+    static const BlockDriver empty = {
+        .format_name = "empty", .is_format = true, .bdrv_open = empty_open,
+    };
+    g_autoptr(CairnContext) ctx = test_context_new();
+    g_autoptr(QDict) options = qdict_new();
+    g_autoptr(GError) error = NULL;
+
+    g_assert_true(bdrv_register(ctx, &empty, NULL));
+    qdict_put_str(options, "driver", "empty");
+    g_assert_null(blk_open_qdict(ctx, "mem:4k", options, 0, &error));
+    g_assert_cmpstr(error->message, ==, "Driver 'empty' takes no file name ('mem:4k')");
+}
+
 /* ---- flags ---- */
 
 #define CHILD_FLAGS (BLK_O_RDWR | BLK_O_NOCACHE | BLK_O_NO_FLUSH | BLK_O_UNMAP \
@@ -249,6 +269,7 @@ static void test_closed_backend_answers(void)
 {
     g_autoptr(CairnContext) ctx = test_context_new();
     g_autoptr(BlockBackend) blk = test_open_opts(ctx, "driver=mem", BLK_O_RDWR);
+    g_autoptr(QDict) none = qdict_new();
     uint8_t byte;
 
     g_assert_cmpint(blk_close(blk), ==, 0);
@@ -257,7 +278,7 @@ static void test_closed_backend_answers(void)
     g_assert_cmpstr(blk_get_format(blk), ==, "");
     g_assert_cmpstr(blk_get_filename(blk), ==, "");
     g_assert_false(blk_is_writable(blk));
-    g_assert_false(blk_reopen(blk, qdict_new(), NULL));
+    g_assert_false(blk_reopen(blk, none, NULL));
 }
 
 static void test_data_goes_through(void)
@@ -290,6 +311,8 @@ int main(int argc, char **argv)
                     test_protocol_name_is_parsed_by_the_driver);
     g_test_add_func("/open/reference/shares-the-node", test_node_is_shared_by_reference);
     g_test_add_func("/open/no-node-name/made-up-names-differ", test_made_up_names_differ);
+    g_test_add_func("/open/name-that-nobody-takes/is-refused",
+                    test_name_that_nobody_takes_is_refused);
     g_test_add_func("/open/auto-read-only/rises-to-the-root", test_auto_read_only_rises);
     g_test_add_func("/open/closed/answers-and-refuses", test_closed_backend_answers);
     g_test_add_func("/open/data/goes-through-the-tree", test_data_goes_through);
