@@ -131,6 +131,50 @@ static void test_write(Fixture *f, gconstpointer data)
     fixture_assert_file(f, f->content, FIXTURE_BYTES);
 }
 
+enum { THREADS = 4, ROUNDS = 50, SLICE = FIXTURE_BYTES / THREADS };
+
+typedef struct Worker {
+    BlockBackend *blk;
+    int64_t offset;
+    int seed;
+} Worker;
+
+/* Each thread has a slice of its own; all flush, ask for the length and read their neighbours'. */
+static gpointer worker_run(gpointer opaque)
+{
+    Worker *w = opaque;
+    uint8_t wrote[3000], back[3000];
+
+    for (int i = 0; i < ROUNDS; i++) {
+        int64_t offset = w->offset + i * 131 % (SLICE - (int)sizeof(wrote));
+
+        memset(wrote, w->seed + i, sizeof(wrote));
+        g_assert_cmpint(blk_pwrite(w->blk, offset, sizeof(wrote), wrote,
+                                   i % 16 ? 0 : BDRV_REQ_FUA), ==, 0);
+        g_assert_cmpint(blk_pread(w->blk, offset, sizeof(back), back), ==, 0);
+        g_assert_cmpmem(back, sizeof(back), wrote, sizeof(wrote));
+        g_assert_cmpint(blk_pwrite_zeroes(w->blk, offset, 100, BDRV_REQ_MAY_UNMAP), ==, 0);
+        g_assert_cmpint(blk_pread(w->blk, i * 1000, sizeof(back), back), ==, 0);
+        g_assert_cmpint(blk_flush(w->blk), ==, 0);
+    }
+    return NULL;
+}
+
+static void test_threads(Fixture *f, gconstpointer data)
+{
+    g_autoptr(BlockBackend) blk = fixture_open(f, PLAIN ",discard=unmap", BLK_O_RDWR);
+    GThread *threads[THREADS];
+    Worker workers[THREADS];
+
+    for (int i = 0; i < THREADS; i++) {
+        workers[i] = (Worker) { .blk = blk, .offset = i * SLICE, .seed = i * 64 };
+        threads[i] = g_thread_new("worker", worker_run, &workers[i]);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        g_thread_join(threads[i]);
+    }
+}
+
 static void test_write_read_only(Fixture *f, gconstpointer data)
 {
     g_autoptr(BlockBackend) blk = fixture_open(f, PLAIN, 0);
@@ -503,6 +547,7 @@ int main(int argc, char **argv)
     FIXTURE_ADD("/file/read/not-cached/gives-the-bytes", test_read_cold);
     FIXTURE_ADD("/file/write/changes-the-range-only", test_write);
     FIXTURE_ADD("/file/write/read-only/is-refused", test_write_read_only);
+    FIXTURE_ADD("/file/threads/several/keep-their-bytes", test_threads);
     FIXTURE_ADD("/file/direct/any-range/works", test_direct);
     FIXTURE_ADD("/file/direct/tail/reads-as-zeros", test_direct_tail);
     FIXTURE_ADD("/file/direct/native/is-accepted", test_native);
