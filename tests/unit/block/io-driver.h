@@ -244,13 +244,25 @@ static bool coroutine_fn mem_co_truncate(BlockDriverState *bs, int64_t bytes, bo
     return true;
 }
 
+/* A block is a hole where all its units are. */
+static bool mem_is_hole(const MemState *s, int64_t offset, int64_t align)
+{
+    for (int64_t pos = offset; pos < offset + align; pos += MEM_UNIT) {
+        if (!s->is_hole[pos / MEM_UNIT]) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static int coroutine_fn mem_co_block_status(BlockDriverState *bs, bool want_zero, int64_t offset,
                                             int64_t bytes, int64_t *pnum, int64_t *map,
                                             BlockDriverState **file)
 {
     MemState *s = bs->opaque;
-    int64_t unit = offset / MEM_UNIT;
-    bool is_hole = s->is_hole[unit];
+    int64_t align = MAX(bs->bl.request_alignment, MEM_UNIT);
+    int64_t pos = ROUND_DOWN_TO(offset, align);
+    bool is_hole = mem_is_hole(s, pos, align);
     int ret = mem_pause(s, offset, bytes);
 
     g_atomic_int_inc(&s->statuses);
@@ -258,10 +270,10 @@ static int coroutine_fn mem_co_block_status(BlockDriverState *bs, bool want_zero
         return ret;
     }
     mem_check(bs, offset, bytes, NULL);
-    while (s->is_hole[unit] == is_hole && unit * MEM_UNIT < offset + bytes) {
-        unit++;
+    while (pos < offset + bytes && mem_is_hole(s, pos, align) == is_hole) {
+        pos += align;
     }
-    *pnum = MIN(unit * MEM_UNIT - offset, bytes);
+    *pnum = MIN(pos - offset, bytes);
     *map = offset;
     *file = bs;
     return BDRV_BLOCK_OFFSET_VALID | (is_hole ? BDRV_BLOCK_ZERO : BDRV_BLOCK_DATA);
