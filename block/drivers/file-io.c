@@ -41,7 +41,8 @@ static int file_note_sync_error(FileState *s, int ret)
  */
 static int file_sync(FileState *s)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&s->sync_lock);
+    g_autoptr(GMutexLocker) G_GNUC_UNUSED locker =
+        g_mutex_locker_new(&s->sync_lock);
     int ret = file_check_writable(s);
 
     if (ret < 0) {
