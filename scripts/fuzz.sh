@@ -9,17 +9,18 @@ cd "$(dirname "$0")/.."
 [ -f build-fuzz/build.ninja ] ||
     CC=clang meson setup build-fuzz -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false \
         >/dev/null
-ninja -C build-fuzz --quiet
+mapfile -t names < <(ls tests/fuzz/corpus)
+ninja -C build-fuzz --quiet "${names[@]/#/tests/fuzz/fuzz-}"
 mkdir -p build-fuzz/findings
 status=0
-for seeds in tests/fuzz/corpus/*/; do
-    name=$(basename "$seeds")
+for name in "${names[@]}"; do
     work=build-fuzz/corpus/$name
+    log=build-fuzz/$name.log
     mkdir -p "$work"
-    echo "+ fuzz-$name for $seconds s"
     build-fuzz/tests/fuzz/fuzz-"$name" -max_total_time="$seconds" -max_len=40960 -timeout=10 -rss_limit_mb=1024 \
-        -print_final_stats=0 -verbosity=0 -artifact_prefix=build-fuzz/findings/"$name"- \
-        "$work" "$seeds" || status=1
+        -print_final_stats=1 -artifact_prefix=build-fuzz/findings/"$name"- \
+        "$work" "tests/fuzz/corpus/$name" >"$log" 2>&1 || { status=1; tail -n 60 "$log"; }
+    echo "fuzz-$name: $(sed -n 's/^stat::number_of_executed_units: *//p' "$log") inputs in $seconds s"
 done
 [ "$status" = 0 ] && echo "nothing found"
 exit $status
