@@ -41,7 +41,7 @@ static void write_some(BlockBackend *blk, uint8_t *buf)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
-    g_autoptr(CairnContext) ctx = cairn_context_new();
+    static CairnContext *ctx;       /* one for all inputs: its worker threads are dear */
     g_autoptr(BlockBackend) blk = NULL;
     g_autofree uint8_t *buf = g_malloc(4096);
     g_autofree char *opts = NULL;
@@ -49,6 +49,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     BlockCheckResult result = { 0 };
 
     g_assert_cmpint(write(fd, data, bytes), ==, (ssize_t)bytes);
+    if (!ctx) {
+        ctx = cairn_context_new();
+    }
     cairn_context_set_image_policy(ctx, CAIRN_IMAGE_POLICY_NONE);
     opts = g_strdup_printf("driver=qcow,file.driver=file,file.locking=off,"
                            "file.filename=/proc/self/fd/%d", fd);
