@@ -108,7 +108,9 @@ static bool coroutine_fn compare_read(CompareState *s, int which, const Pipeline
     int ret = runs_read(&s->runs[which], item->offset, item->bytes, buf);
 
     if (ret < 0) {
-        compare_note(s, BLOCK_COMPARE_READ_ERROR, item->offset, which, ret);
+        int64_t place = runs_find_unreadable(&s->runs[which], item->offset, item->bytes, buf);
+
+        compare_note(s, BLOCK_COMPARE_READ_ERROR, place, which, ret);
     }
     return ret >= 0;
 }

@@ -6,7 +6,8 @@
  *    left out where the target reads as zeros already.
  * 2. Unless asked otherwise, writes begin in the order of their offsets, so that a target that appends lays the
  *    data out in the guest's order. Compressed units are the exception: they are made in parallel.
- * 3. An error names the byte where the failed range begins.
+ * 3. An error of reading names the first sector that cannot be read, one of writing the byte where the failed
+ *    range begins.
  */
 #include <cairn/job.h>
 
@@ -134,6 +135,13 @@ static int coroutine_fn convert_salvage(ConvertState *s, int64_t offset, int64_t
     return 0;
 }
 
+static int coroutine_fn convert_fail_read(ConvertState *s, int ret, const PipelineItem *item)
+{
+    int64_t place = runs_find_unreadable(&s->runs, item->offset, item->bytes, item->buf);
+
+    return convert_fail(s, ret, "reading at byte", place);
+}
+
 static int coroutine_fn convert_read(ConvertState *s, PipelineItem *item)
 {
     void *buf = pipeline_item_buffer(item);
@@ -146,7 +154,7 @@ static int coroutine_fn convert_read(ConvertState *s, PipelineItem *item)
     if (ret < 0 && s->opts->salvage) {
         ret = convert_salvage(s, item->offset, item->bytes, buf);
     }
-    return ret < 0 ? convert_fail(s, ret, "reading at byte", item->offset) : 0;
+    return ret < 0 ? convert_fail_read(s, ret, item) : 0;
 }
 
 /* ---- writing --------------------------------------------------------------- */

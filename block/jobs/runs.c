@@ -103,3 +103,16 @@ int coroutine_fn runs_read(const Runs *runs, int64_t offset, int64_t bytes, void
     }
     return 0;
 }
+
+int64_t coroutine_fn runs_find_unreadable(const Runs *runs, int64_t offset, int64_t bytes,
+                                          void *buf)
+{
+    for (int64_t pos = 0; pos < bytes; pos += BDRV_SECTOR_SIZE) {
+        int64_t n = MIN(BDRV_SECTOR_SIZE, bytes - pos);
+
+        if (runs_read(runs, offset + pos, n, buf) < 0) {
+            return offset + pos;
+        }
+    }
+    return offset;
+}

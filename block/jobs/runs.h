@@ -42,4 +42,8 @@ int coroutine_fn runs_find(Runs *runs, int64_t offset);
 /* Reads across images. */
 int coroutine_fn runs_read(const Runs *runs, int64_t offset, int64_t bytes, void *buf);
 
+/* The first sector of an unreadable range that cannot be read; @offset if all of them can, one by one. @buf: @bytes long. */
+int64_t coroutine_fn runs_find_unreadable(const Runs *runs, int64_t offset, int64_t bytes,
+                                          void *buf);
+
 #endif
