@@ -170,11 +170,8 @@ static int compare_run(const CompareArgs *args, BlockBackend *blk[2], ToolProgre
     if (!block_compare(blk[0], blk[1], &options, &result, &local)) {
         return compare_fail(args, &result, local, error);
     }
-    if (!args->common.quiet) {
+    if (!args->common.quiet && !args->strict) {
         compare_print_size_warning(blk, &result);
-    }
-    if (result.verdict == BLOCK_COMPARE_IDENTICAL) {
-        tool_progress_complete(progress);
     }
     return compare_print_verdict(&result, args->common.quiet);
 }

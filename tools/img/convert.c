@@ -18,7 +18,6 @@ typedef struct ConvertRun {
     int64_t bytes;                  /* of all sources */
     ConvertTarget target;
     ToolProgress progress;
-    int64_t start_us;               /* of the copy, for the rate limit */
 } ConvertRun;
 
 static void convert_run_clear(ConvertRun *run)
@@ -143,28 +142,11 @@ static bool convert_check_not_source(Img *img, const ConvertRun *run, GError **e
     return true;
 }
 
-/* Waits until @done bytes are due. The job calls back between requests, so waiting here slows all of it. */
-static void convert_limit_rate(const ConvertRun *run, int64_t done)
-{
-    int64_t rate = run->args->rate;
-    double due_us, late_us;
-
-    if (rate <= 0) {
-        return;
-    }
-    due_us = run->start_us + done * 1e6 / rate;
-    late_us = due_us - g_get_monotonic_time();
-    if (late_us > 0) {
-        g_usleep(MIN(late_us, 60e6));
-    }
-}
-
 static bool convert_on_progress(int64_t done, int64_t total, void *opaque)
 {
     ConvertRun *run = opaque;
 
     tool_progress_update(&run->progress, done, total);
-    convert_limit_rate(run, done);
     return true;
 }
 
@@ -184,6 +166,7 @@ static bool convert_copy(ConvertRun *run, GError **error)
     BlockConvertOptions options = {
         .sparse_size = args->sparse_size < 0 ? CONVERT_DEFAULT_SPARSE : args->sparse_size,
         .coroutines = args->coroutines,
+        .rate_limit = args->rate,
         .out_of_order = args->out_of_order,
         .compressed = args->compressed,
         .target_is_new = run->target.create != NULL,
@@ -196,7 +179,6 @@ static bool convert_copy(ConvertRun *run, GError **error)
     };
     int ret;
 
-    run->start_us = g_get_monotonic_time();
     if (!block_convert(run->sources, args->source_count, run->target.blk, &options, error)) {
         return false;
     }

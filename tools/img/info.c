@@ -115,6 +115,14 @@ static void info_print_list(QList *list, const InfoArgs *args)
     }
 }
 
+/* An option string is repeated whole in the message; the library would name only what it has taken from it. */
+static bool info_check_options(Img *img, const ToolImage *image, GError **error)
+{
+    g_autoptr(BlockBackend) blk = image->image_opts ? img_open(img, image, error) : NULL;
+
+    return blk || !image->image_opts;
+}
+
 static bool info_run(Img *img, const InfoArgs *args, GError **error)
 {
     ToolImage image = img_image(&args->common, args->filename,
@@ -123,7 +131,7 @@ static bool info_run(Img *img, const InfoArgs *args, GError **error)
     g_autoptr(QDict) options = tool_image_options(&image, &filename, error);
     g_autoptr(QList) list = NULL;
 
-    if (!options) {
+    if (!options || !info_check_options(img, &image, error)) {
         return false;
     }
     list = cairn_image_info(img->ctx, filename, options, tool_open_flags(&image), args->chain,

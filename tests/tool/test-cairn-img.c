@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cairn-img by its own contract: exit statuses, messages, and that a wrong command line costs
+ * nobody a file. What it shares with the peer is held against the peer itself in tests/interop.
+ */
+#include "tool-run.h"
+
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#define HINT "Try 'cairn-img --help' for more information\n"
+
+/* ---- the command line ------------------------------------------------ */
+
+static void usage_no_arguments(ToolFolder *f, gconstpointer data)
+{
+    tool_must_fail(f, "", 1, "cairn-img: Not enough arguments\n" HINT);
+}
+
+static void usage_unknown_command(ToolFolder *f, gconstpointer data)
+{
+    tool_must_fail(f, "frobnicate x", 1, "cairn-img: Command not found: frobnicate\n" HINT);
+}
+
+static void usage_unknown_option(ToolFolder *f, gconstpointer data)
+{
+    tool_must_fail(f, "info -Z x", 1, "cairn-img: unrecognized option '-Z'\n" HINT);
+    tool_must_fail(f, "info --zz x", 1, "cairn-img: unrecognized option '--zz'\n" HINT);
+    tool_must_fail(f, "create -f", 1, "cairn-img: missing argument for option '-f'\n" HINT);
+}
+
+static void usage_help(ToolFolder *f, gconstpointer data)
+{
+    static const char *const lines[] = { "-h", "--help", "create -h", "map --help" };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(lines); i++) {
+        g_auto(ToolRun) run = tool_run(f, lines[i]);
+
+        g_assert_cmpint(run.status, ==, 0);
+        g_assert_true(g_str_has_prefix(run.out, "cairn-img version "));
+        g_assert_nonnull(strstr(run.out, "\nusage: cairn-img "));
+        g_assert_nonnull(strstr(run.out, "\nSupported formats: "));
+        g_assert_nonnull(strstr(run.out, " qcow"));
+    }
+}
+
+static void usage_version(ToolFolder *f, gconstpointer data)
+{
+    g_auto(ToolRun) run = tool_run(f, "-V");
+    g_auto(GStrv) lines = g_strsplit(run.out, "\n", -1);
+
+    g_assert_cmpint(run.status, ==, 0);
+    g_assert_cmpint(g_strv_length(lines), ==, 3);       /* two, and what follows the last newline */
+}
+
+static void usage_name_of_link(ToolFolder *f, gconstpointer data)
+{
+    g_autofree char *link = tool_path(f, "qemu-img");
+    g_autofree char *line = NULL;
+    g_auto(GStrv) argv = NULL;
+    g_autofree char *err = NULL;
+
+    g_assert_cmpint(symlink(g_getenv("CAIRN_IMG"), link), ==, 0);
+    argv = g_strsplit(line = g_strdup_printf("%s nope", link), " ", -1);
+    g_assert_true(g_spawn_sync(NULL, argv, NULL, 0, NULL, NULL, NULL, &err, NULL, NULL));
+    g_assert_true(g_str_has_prefix(err, "qemu-img: Command not found: nope\n"
+                                   "Try 'qemu-img --help'"));
+}
+
+/* ---- create ------------------------------------------------------------ */
+
+static void create_formatting_line(ToolFolder *f, gconstpointer data)
+{
+    g_auto(ToolRun) run = tool_run(f, "create -f qcow a.qcow 1M");
+
+    g_assert_cmpstr(run.out, ==, "Formatting 'a.qcow', fmt=qcow size=1048576\n");
+    g_assert_cmpint(run.status, ==, 0);
+}
+
+static void create_quiet(ToolFolder *f, gconstpointer data)
+{
+    g_auto(ToolRun) run = tool_run(f, "create a.raw 1M -q");
+
+    g_assert_cmpstr(run.out, ==, "");
+    g_assert_cmpint(run.status, ==, 0);
+}
+
+/* Each of these destroys the file in the peer. */
+static void create_failure_keeps_file(ToolFolder *f, gconstpointer data)
+{
+    static const char *const lines[] = {
+        "create -f qcow keep 0",
+        "create -f qcow -o encrypt.format=aes keep 1M",
+        "create -f qcow -o encrypt.format=aes,encrypt.key-secret=none keep 1M",
+        "create -f qcow -o encrypt.format=luks keep 1M",
+        "create -f qcow -o preallocation=bad keep 1M",
+        "create -o preallocation=bad keep 1M",
+        "create -f qcow keep 2E",
+        "create -f qcow -b none.raw -F raw keep 1M",
+    };
+
+    tool_make_raw(f, "before", 8192, 8192);
+    tool_make_raw(f, "keep", 8192, 8192);
+    for (size_t i = 0; i < G_N_ELEMENTS(lines); i++) {
+        g_auto(ToolRun) run = tool_run(f, lines[i]);
+
+        g_test_message("%s: %s", lines[i], run.err);
+        g_assert_cmpint(run.status, ==, 1);
+        tool_assert_same_files(f, "before", "keep");
+    }
+}
+
+/* ---- info -------------------------------------------------------------- */
+
+static void info_needs_no_backing(ToolFolder *f, gconstpointer data)
+{
+    tool_must(f, "create -q -f qcow -u -b none.raw -F raw o.qcow 1M");
+    tool_must(f, "info o.qcow");
+}
+
+static void info_json_is_stable(ToolFolder *f, gconstpointer data)
+{
+    tool_make_raw(f, "a.raw", 4096, 4096);
+
+    g_auto(ToolRun) run = tool_run(f, "info --output=json -f raw a.raw");
+
+    g_assert_cmpstr(run.out, ==, "{\n    \"virtual-size\": 4096,\n    \"filename\": \"a.raw\",\n"
+                    "    \"format\": \"raw\",\n    \"actual-size\": 4096,\n"
+                    "    \"dirty-flag\": false\n}\n");
+}
+
+/* ---- check ------------------------------------------------------------- */
+
+static void check_raw_is_unsupported(ToolFolder *f, gconstpointer data)
+{
+    tool_make_raw(f, "a.raw", 4096, 0);
+    tool_must_fail(f, "check a.raw", 63,
+                   "cairn-img: This image format does not support checks\n");
+}
+
+static void check_clean_qcow(ToolFolder *f, gconstpointer data)
+{
+    tool_make_raw(f, "a.raw", 1 << 20, 100000);
+    tool_must(f, "convert -O qcow a.raw a.qcow");
+
+    g_auto(ToolRun) run = tool_run(f, "check a.qcow");
+
+    g_assert_cmpstr(run.err, ==, "");
+    g_assert_true(g_str_has_prefix(run.out, "No errors were found on the image.\n"
+                                   "25/256 = 9.77% allocated, "));
+    g_assert_nonnull(strstr(run.out, "\nImage end offset: "));
+    g_assert_cmpint(run.status, ==, 0);
+}
+
+static void check_bad_arguments(ToolFolder *f, gconstpointer data)
+{
+    tool_must_fail(f, "check -r some a.raw", 1, "cairn-img: Unknown option value for -r"
+                   " (expecting 'leaks' or 'all'): some\n" HINT);
+    tool_must_fail(f, "check none", 1, "cairn-img: Could not open 'none': Could not open 'none':"
+                   " No such file or directory\n");
+}
+
+/* ---- map --------------------------------------------------------------- */
+
+static void map_empty_range(ToolFolder *f, gconstpointer data)
+{
+    g_auto(ToolRun) run = { 0 };
+
+    tool_make_raw(f, "a.raw", 4096, 4096);
+    run = tool_run(f, "map --output=json -s 1M a.raw");
+    g_assert_cmpstr(run.out, ==, "[]\n");
+    g_assert_cmpint(run.status, ==, 0);
+}
+
+static void map_merges_neighbours(ToolFolder *f, gconstpointer data)
+{
+    g_auto(ToolRun) run = { 0 };
+
+    tool_must(f, "create -q -f qcow a.qcow 1T");
+    run = tool_run(f, "map --output=json a.qcow");
+    g_assert_cmpstr(run.out, ==, "[{ \"start\": 0, \"length\": 1099511627776, \"depth\": 0,"
+                    " \"present\": false, \"zero\": true, \"data\": false}]\n");
+}
+
+/* ---- compare ------------------------------------------------------------ */
+
+static void compare_statuses(ToolFolder *f, gconstpointer data)
+{
+    g_auto(ToolRun) run = { 0 };
+
+    tool_make_raw(f, "a.raw", 1 << 20, 70000);
+    tool_make_raw(f, "b.raw", 1 << 20, 69999);
+    tool_must(f, "compare a.raw a.raw");
+    run = tool_run(f, "compare a.raw b.raw");
+    g_assert_cmpint(run.status, ==, 1);
+    g_assert_cmpstr(run.out, ==, "Content mismatch at offset 69632!\n");
+    tool_must_fail(f, "compare a.raw none", 2, "cairn-img: Could not open 'none': Could not open"
+                   " 'none': No such file or directory\n");
+}
+
+static void compare_wrong_arguments(ToolFolder *f, gconstpointer data)
+{
+    tool_must_fail(f, "compare a.raw", 2, "cairn-img: Expecting two image file names\n" HINT);
+    tool_must_fail(f, "compare -Z a b", 2, "cairn-img: unrecognized option '-Z'\n" HINT);
+}
+
+/* ---- convert ------------------------------------------------------------ */
+
+static void convert_round_trip(ToolFolder *f, gconstpointer data)
+{
+    static const char *const flags[] = { "", "-c", "-W", "-c -W", "-S 0", "-m 1", "-S 64k" };
+
+    tool_make_raw(f, "a.raw", 3 << 20, 1500000);
+    for (size_t i = 0; i < G_N_ELEMENTS(flags); i++) {
+        g_autofree char *line = g_strdup_printf("convert %s -O qcow a.raw a.qcow", flags[i]);
+
+        tool_must(f, line);
+        tool_must(f, "convert -O raw a.qcow b.raw");
+        tool_assert_same_files(f, "a.raw", "b.raw");
+    }
+}
+
+/* The target of each line exists and must be found as it was. */
+static void convert_failure_keeps_target(ToolFolder *f, gconstpointer data)
+{
+    static const char *const lines[] = {
+        "convert -O none a.raw keep",
+        "convert -O qcow -o bogus=1 a.raw keep",
+        "convert -O qcow -o encrypt.format=aes a.raw keep",
+        "convert -O qcow -o encrypt.format=aes,encrypt.key-secret=none a.raw keep",
+        "convert -c a.raw keep",
+        "convert -O qcow -B none.raw -F raw a.raw keep",
+        "convert -O qcow -B a.raw a.raw keep",
+        "convert -O qcow -B a.raw -F none a.raw keep",
+        "convert none.raw keep",
+        "convert a.raw none.raw keep",
+        "convert -t none-such a.raw keep",
+        "convert -l snap a.raw keep",
+        "convert --bitmaps a.raw keep",
+        "convert -o preallocation=bad a.raw keep",
+        "convert -O qcow empty.raw keep",
+    };
+
+    tool_make_raw(f, "a.raw", 1 << 20, 70000);
+    tool_make_raw(f, "empty.raw", 0, 0);
+    tool_make_raw(f, "before", 8192, 8192);
+    tool_make_raw(f, "keep", 8192, 8192);
+    for (size_t i = 0; i < G_N_ELEMENTS(lines); i++) {
+        g_auto(ToolRun) run = tool_run(f, lines[i]);
+
+        g_test_message("%s: %s", lines[i], run.err);
+        g_assert_cmpint(run.status, ==, 1);
+        tool_assert_same_files(f, "before", "keep");
+    }
+}
+
+static void convert_onto_itself(ToolFolder *f, gconstpointer data)
+{
+    static const char *const lines[] = {
+        "convert a.raw a.raw", "convert a.raw ./a.raw", "convert a.raw link",
+        "convert --image-opts driver=raw,file.filename=a.raw,file.locking=off a.raw",
+    };
+    g_autofree char *path = tool_path(f, "a.raw"), *other = tool_path(f, "link");
+
+    tool_make_raw(f, "a.raw", 65536, 65536);
+    tool_make_raw(f, "before", 65536, 65536);
+    g_assert_cmpint(link(path, other), ==, 0);
+    for (size_t i = 0; i < G_N_ELEMENTS(lines); i++) {
+        g_auto(ToolRun) run = tool_run(f, lines[i]);
+
+        g_assert_nonnull(strstr(run.err, "Failed to get \"write\" lock\n"
+                                "Is another process using the image ["));
+        g_assert_cmpint(run.status, ==, 1);
+        tool_assert_same_files(f, "before", "a.raw");
+    }
+}
+
+/* The peer destroys the backing file and then reads what is left of it. */
+static void convert_onto_own_backing(ToolFolder *f, gconstpointer data)
+{
+    g_auto(ToolRun) run = { 0 };
+
+    tool_make_raw(f, "base.raw", 65536, 65536);
+    tool_make_raw(f, "before", 65536, 65536);
+    tool_must(f, "create -q -f qcow -b base.raw -F raw mid.qcow");
+    tool_must(f, "create -q -f qcow -b mid.qcow -F qcow top.qcow");
+    run = tool_run(f, "convert top.qcow base.raw");
+    g_assert_cmpint(run.status, ==, 1);
+    tool_assert_same_files(f, "before", "base.raw");
+}
+
+static void convert_progress_to_pipe(ToolFolder *f, gconstpointer data)
+{
+    g_auto(ToolRun) run = { 0 };
+
+    tool_make_raw(f, "a.raw", 1 << 20, 1 << 20);
+    run = tool_run(f, "convert -p a.raw b.raw");
+    g_assert_true(g_str_has_prefix(run.out, "    (0.00/100%)\r"));
+    g_assert_true(g_str_has_suffix(run.out, "    (100.00/100%)\r    (100.00/100%)\r\n"));
+    tool_run_clear(&run);
+    run = tool_run(f, "convert -p -q a.raw b.raw");
+    g_assert_cmpstr(run.out, ==, "");
+}
+
+static void convert_progress_json(ToolFolder *f, gconstpointer data)
+{
+    g_auto(ToolRun) run = { 0 };
+    g_auto(GStrv) lines = NULL;
+
+    tool_make_raw(f, "a.raw", 1 << 20, 1 << 20);
+    run = tool_run(f, "convert --progress=json a.raw b.raw");
+    lines = g_strsplit(run.out, "\n", -1);
+    g_assert_cmpint(g_strv_length(lines), >=, 3);
+    for (char **line = lines; (*line)[0]; line++) {
+        g_assert_true(g_str_has_prefix(*line, "{\"percent\": "));
+        g_assert_true(g_str_has_suffix(*line, "}"));
+    }
+}
+
+static void child_ask_for_progress(gpointer data)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    raise(SIGUSR1);             /* stays pending across the exec */
+}
+
+static void convert_progress_by_signal(ToolFolder *f, gconstpointer data)
+{
+    g_auto(ToolRun) run = { 0 };
+
+    tool_make_raw(f, "a.raw", 1 << 20, 1 << 20);
+    run = tool_run_setup(f, "convert a.raw b.raw", child_ask_for_progress);
+    g_assert_cmpint(run.status, ==, 0);
+    g_assert_true(g_regex_match_simple("^    \\(\\d+\\.\\d\\d/100%\\)\n$", run.out, 0, 0));
+}
+
+static void convert_without_effect_warns(ToolFolder *f, gconstpointer data)
+{
+    g_auto(ToolRun) run = { 0 };
+
+    tool_make_raw(f, "a.raw", 65536, 0);
+    run = tool_run(f, "convert -O qcow -o size=3M a.raw a.qcow");
+    g_assert_cmpint(run.status, ==, 0);
+    g_assert_true(g_str_has_prefix(run.err, "cairn-img: warning: -o size= has no effect"));
+}
+
+/* ---- policy -------------------------------------------------------------- */
+
+static void strict_refuses_backing_elsewhere(ToolFolder *f, gconstpointer data)
+{
+    g_auto(ToolRun) run = { 0 };
+
+    tool_must(f, "create -q -f qcow -u -b /etc/hostname -F raw o.qcow 1M");
+    tool_must(f, "map o.qcow");
+    run = tool_run(f, "--strict map o.qcow");
+    g_assert_cmpint(run.status, ==, 1);
+    tool_run_clear(&run);
+    run = tool_run(f, "map --strict o.qcow");
+    g_assert_cmpint(run.status, ==, 1);
+}
+
+#define CASE(path, function) \
+    g_test_add(path, ToolFolder, NULL, tool_folder_setup, function, tool_folder_teardown)
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    CASE("/img/usage/no-arguments/say-so", usage_no_arguments);
+    CASE("/img/usage/unknown-command/is-named", usage_unknown_command);
+    CASE("/img/usage/unknown-option/is-named", usage_unknown_option);
+    CASE("/img/usage/help/names-formats", usage_help);
+    CASE("/img/usage/version/is-two-lines", usage_version);
+    CASE("/img/usage/a-link/gives-its-name", usage_name_of_link);
+    CASE("/img/create/prints-what-it-makes", create_formatting_line);
+    CASE("/img/create/quiet/prints-nothing", create_quiet);
+    CASE("/img/create/failure/keeps-the-file", create_failure_keeps_file);
+    CASE("/img/info/missing-backing/is-no-error", info_needs_no_backing);
+    CASE("/img/info/json/has-a-fixed-order", info_json_is_stable);
+    CASE("/img/check/raw/exits-63", check_raw_is_unsupported);
+    CASE("/img/check/clean-qcow/exits-0", check_clean_qcow);
+    CASE("/img/check/bad-arguments/exit-1", check_bad_arguments);
+    CASE("/img/map/empty-range/is-an-empty-list", map_empty_range);
+    CASE("/img/map/equal-neighbours/are-one-entry", map_merges_neighbours);
+    CASE("/img/compare/statuses/tell-the-verdict", compare_statuses);
+    CASE("/img/compare/wrong-arguments/exit-2", compare_wrong_arguments);
+    CASE("/img/convert/raw-qcow-raw/is-the-same", convert_round_trip);
+    CASE("/img/convert/failure/keeps-the-target", convert_failure_keeps_target);
+    CASE("/img/convert/onto-itself/is-refused", convert_onto_itself);
+    CASE("/img/convert/onto-own-backing-file/is-refused", convert_onto_own_backing);
+    CASE("/img/convert/progress/pipe-has-the-known-form", convert_progress_to_pipe);
+    CASE("/img/convert/progress/json-is-lines", convert_progress_json);
+    CASE("/img/convert/progress/signal-prints-one-line", convert_progress_by_signal);
+    CASE("/img/convert/option-without-effect/is-warned-of", convert_without_effect_warns);
+    CASE("/img/strict/backing-file-elsewhere/is-refused", strict_refuses_backing_elsewhere);
+    return g_test_run();
+}
