@@ -390,6 +390,25 @@ void blk_aio_flush(BlockBackend *blk, BlockCompletionFunc *cb, void *opaque)
 
 /* ---- length (a control call) -------------------------------------------------------- */
 
+/* The permission is taken for as long as it is needed: who only may resize stops nobody else. */
+static bool blk_truncate_drained(BlockBackend *blk, int64_t bytes, PreallocMode prealloc,
+                                 GError **error)
+{
+    BdrvChild *root = blk->root;
+    uint64_t perm = root->perm;
+    bool ok;
+
+    if (!bdrv_child_try_set_perm(root, perm | BLK_PERM_RESIZE, root->shared_perm, error)) {
+        return false;
+    }
+    ok = bdrv_truncate(root, bytes, true, prealloc, error);
+    if (!(perm & BLK_PERM_RESIZE)) {
+        /* Less than before is always granted; if not, the image is only better guarded. */
+        bdrv_child_try_set_perm(root, perm, root->shared_perm, NULL);
+    }
+    return ok;
+}
+
 bool blk_truncate(BlockBackend *blk, int64_t bytes, PreallocMode prealloc, GError **error)
 {
     bool ok = false;
@@ -401,10 +420,10 @@ bool blk_truncate(BlockBackend *blk, int64_t bytes, PreallocMode prealloc, GErro
         cairn_set_error(error, ENOMEDIUM, "No medium: the image is closed");
     } else if (blk->root->bs->read_only) {
         cairn_set_error(error, EROFS, "Block node is read-only");
-    } else if (!(blk->root->perm & BLK_PERM_RESIZE)) {
-        cairn_set_error(error, EPERM, "The image was not opened for resizing");
+    } else if (!(blk->root->perm & BLK_PERM_WRITE)) {
+        cairn_set_error(error, EPERM, "The image was not opened for writing");
     } else {
-        ok = bdrv_truncate(blk->root, bytes, true, prealloc, error);
+        ok = blk_truncate_drained(blk, bytes, prealloc, error);
     }
     drain_all_end(blk->ctx);
     ctl_unlock(blk->ctx);

@@ -30,7 +30,7 @@ enum {
     BLK_O_PROBE        = 1 << 1,    /* guess the format where none is named */
     BLK_O_NO_BACKING   = 1 << 2,    /* do not open backing files */
     BLK_O_NO_IO        = 1 << 3,    /* no guest data will be read: keys are not needed */
-    BLK_O_RESIZE       = 1 << 4,    /* blk_truncate() will be used */
+    BLK_O_RESIZE       = 1 << 4,    /* hold the permission to resize from opening on */
     BLK_O_SHARE_WRITE  = 1 << 5,    /* let other users write and resize (the tools, on raw) */
     BLK_O_FORCE_SHARE  = 1 << 6,    /* take no locks; read-only opens only */
     BLK_O_NOCACHE      = 1 << 7,    /* cache.direct=on */
@@ -122,7 +122,10 @@ typedef enum PreallocMode {
     PREALLOC_MODE_FULL,
 } PreallocMode;
 
-/** blk_truncate: sets the length; needs BLK_O_RESIZE. */
+/**
+ * blk_truncate: sets the length of an image opened with BLK_O_RDWR. The permission to resize is held from opening on with
+ * BLK_O_RESIZE; else it is taken for the duration of the call, which then fails if another user does not allow it.
+ */
 CAIRN_API bool blk_truncate(BlockBackend *blk, int64_t bytes, PreallocMode prealloc,
                             GError **error);
 

@@ -450,6 +450,33 @@ static void test_locks_forced(Fixture *f, gconstpointer data)
     g_assert_cmpint(byte, ==, f->content[0]);
 }
 
+static void test_locks_truncate(Fixture *f, gconstpointer data)
+{
+    g_autoptr(BlockBackend) blk = fixture_open(f, PLAIN, BLK_O_RDWR | BLK_O_SHARE_WRITE);
+
+    assert_truncates(blk, 4096, PREALLOC_MODE_OFF);
+    fixture_assert_file(f, f->content, 4096);
+    g_assert_cmphex(fixture_locks(f), ==, LOCKS(R | W, 0));
+}
+
+static void test_locks_truncate_conflict(Fixture *f, gconstpointer data)
+{
+    g_autofree char *message = g_strdup_printf(
+        "Failed to get \"resize\" lock\nIs another process using the image [%s]?", f->path);
+    struct flock unshared = {
+        .l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = 203, .l_len = 1,
+    };
+    g_autoptr(BlockBackend) blk = fixture_open(f, PLAIN, BLK_O_RDWR | BLK_O_SHARE_WRITE);
+    int fd = open(f->path, O_RDWR | O_CLOEXEC);
+
+    g_assert_cmpint(fcntl(fd, F_OFD_SETLK, &unshared), ==, 0);
+    assert_truncate_fails(blk, 4096, PREALLOC_MODE_OFF, message);
+    fixture_assert_file(f, f->content, FIXTURE_BYTES);
+    g_assert_cmphex(fixture_locks(f), ==, LOCKS(R | W, RS));
+    close(fd);
+    assert_truncates(blk, 4096, PREALLOC_MODE_OFF);
+}
+
 static void assert_reopens(BlockBackend *blk, const char *key, bool value)
 {
     g_autoptr(QDict) options = qdict_new();
@@ -563,6 +590,9 @@ int main(int argc, char **argv)
     FIXTURE_ADD("/file/locks/sharing-writers/coexist", test_locks_shared);
     FIXTURE_ADD("/file/locks/off/takes-none", test_locks_off);
     FIXTURE_ADD("/file/locks/forced/reads-beside-a-writer", test_locks_forced);
+    FIXTURE_ADD("/file/locks/truncate/holds-resize-for-the-call-only", test_locks_truncate);
+    FIXTURE_ADD("/file/locks/truncate/another-forbids-resize/is-refused",
+                test_locks_truncate_conflict);
     FIXTURE_ADD("/file/reopen/read-write-and-back/keeps-locks", test_reopen);
     FIXTURE_ADD("/file/reopen/cache-direct/changes-alignment", test_reopen_direct);
     FIXTURE_ADD("/file/reopen/deleted-file/stays-the-same", test_reopen_deleted);
