@@ -185,6 +185,13 @@ static int coroutine_fn write_compressed(BlockDriverState *bs, int64_t offset, i
     return ret;
 }
 
+/* Data that the node was told to look at ("detect-zeroes"), and that is all zeros. */
+static bool write_is_of_zeros(const BlockDriverState *bs, const IOVector *iov, int flags)
+{
+    return G_UNLIKELY(bs->priv->detect_zeroes != BDRV_DETECT_ZEROES_OFF)
+        && !(flags & BDRV_REQ_WRITE_COMPRESSED) && io_vector_is_zero(iov, 0, iov->size);
+}
+
 int coroutine_fn bdrv_co_pwritev(BdrvChild *child, int64_t offset, int64_t bytes,
                                  const IOVector *iov, int flags)
 {
@@ -197,6 +204,10 @@ int coroutine_fn bdrv_co_pwritev(BdrvChild *child, int64_t offset, int64_t bytes
         return ret;
     }
     g_assert(bytes == (int64_t)iov->size);
+    if (bytes && write_is_of_zeros(bs, iov, flags)) {
+        flags |= bs->priv->detect_zeroes == BDRV_DETECT_ZEROES_UNMAP ? BDRV_REQ_MAY_UNMAP : 0;
+        return bdrv_co_pwrite_zeroes(child, offset, bytes, flags);
+    }
     if (!bytes) {
         ret = 0;
         takes_fua = false;

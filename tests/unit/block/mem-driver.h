@@ -21,6 +21,8 @@ typedef struct MemState {
     uint64_t perm, shared;      /* as last set */
     int checks, sets, aborts;
     int prepared, committed, reopen_aborted;
+    int writes, zeroes;         /* requests of each kind */
+    int zero_flags;             /* of the last of zeros */
     bool fail_perm, fail_reopen;
     int64_t level;
 } MemState;
@@ -42,6 +44,7 @@ static bool mem_open(BlockDriverState *bs, QDict *opts, int flags, GError **erro
     s->fail_reopen = qdict_get_try_bool(opts, "fail-reopen", false);
     s->level = qdict_get_try_int(opts, "level", 0);
     mem_fill(s, qdict_get_try_str(opts, "hex"));
+    bs->supported_zero_flags = BDRV_REQ_MAY_UNMAP;
     return true;
 }
 
@@ -74,6 +77,18 @@ static int coroutine_fn mem_co_pwritev(BlockDriverState *bs, int64_t offset, int
     MemState *s = bs->opaque;
 
     io_vector_to_buf(iov, s->data + offset, (size_t)bytes);
+    s->writes++;
+    return 0;
+}
+
+static int coroutine_fn mem_co_pwrite_zeroes(BlockDriverState *bs, int64_t offset, int64_t bytes,
+                                             int flags)
+{
+    MemState *s = bs->opaque;
+
+    memset(s->data + offset, 0, (size_t)bytes);
+    s->zeroes++;
+    s->zero_flags = flags;
     return 0;
 }
 
@@ -172,6 +187,7 @@ static const BlockDriver bdrv_mem = {
     .bdrv_co_getlength = mem_co_getlength,
     .bdrv_co_preadv = mem_co_preadv,
     .bdrv_co_pwritev = mem_co_pwritev,
+    .bdrv_co_pwrite_zeroes = mem_co_pwrite_zeroes,
     .bdrv_co_flush = mem_co_flush,
 };
 

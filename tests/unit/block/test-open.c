@@ -293,6 +293,35 @@ static void test_data_goes_through(void)
     g_assert_cmpmem(test_mem(ctx, "m")->data + TF_HEADER_BYTES + 7, 3, in, 3);
 }
 
+/* ---- detect-zeroes ---- */
+
+static const struct {
+    const char *claim;
+    const char *options;
+    uint8_t byte;
+    int writes, zeroes, zero_flags;
+} detections[] = {
+    { "/open/detect-zeroes/off/data-is-written", "", 0, 1, 0, 0 },
+    { "/open/detect-zeroes/on/zeros-are-zeroed", ",detect-zeroes=on", 0, 0, 1, 0 },
+    { "/open/detect-zeroes/on/data-is-written", ",detect-zeroes=on", 1, 1, 0, 0 },
+    { "/open/detect-zeroes/unmap/zeros-may-be-unmapped", ",detect-zeroes=unmap,discard=unmap", 0,
+      0, 1, BDRV_REQ_MAY_UNMAP },
+};
+
+static void test_detect_zeroes(gconstpointer data)
+{
+    size_t i = GPOINTER_TO_SIZE(data);
+    g_autoptr(CairnContext) ctx = test_context_new();
+    g_autofree char *options = g_strconcat("driver=mem,node-name=m", detections[i].options, NULL);
+    g_autoptr(BlockBackend) blk = test_open_opts(ctx, options, BLK_O_RDWR);
+    uint8_t buf[4096] = { [4095] = detections[i].byte };
+
+    g_assert_cmpint(blk_pwrite(blk, 0, sizeof(buf), buf, 0), ==, 0);
+    g_assert_cmpint(test_mem(ctx, "m")->writes, ==, detections[i].writes);
+    g_assert_cmpint(test_mem(ctx, "m")->zeroes, ==, detections[i].zeroes);
+    g_assert_cmpint(test_mem(ctx, "m")->zero_flags, ==, detections[i].zero_flags);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -301,6 +330,9 @@ int main(int argc, char **argv)
     }
     for (size_t i = 0; i < G_N_ELEMENTS(inherited); i++) {
         g_test_add_data_func(inherited[i].claim, GSIZE_TO_POINTER(i), test_flags);
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(detections); i++) {
+        g_test_add_data_func(detections[i].claim, GSIZE_TO_POINTER(i), test_detect_zeroes);
     }
     g_test_add_func("/open/option-unknown/hints-at-the-known",
                     test_unknown_option_hints_at_the_known);
