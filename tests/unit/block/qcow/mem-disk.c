@@ -216,7 +216,9 @@ static int coroutine_fn mem_disk_co_pdiscard(BlockDriverState *bs, int64_t offse
     MemDisk *d = state_disk(bs);
     MemRecord r = { .op = MEM_PUNCH, .offset = offset, .bytes = bytes };
 
+    g_mutex_lock(&d->lock);
     d->punches++;
+    g_mutex_unlock(&d->lock);
     disk_do(d, &r);
     return 0;
 }
@@ -226,9 +228,14 @@ static int coroutine_fn mem_disk_co_flush(BlockDriverState *bs)
     MemDisk *d = state_disk(bs);
     MemRecord r = { .op = MEM_SYNC };
 
+    bool fails;
+
     mem_pause(d);
+    g_mutex_lock(&d->lock);
     d->syncs++;
-    if (mem_fails(&d->fail_sync_in)) {
+    fails = mem_fails(&d->fail_sync_in);
+    g_mutex_unlock(&d->lock);
+    if (fails) {
         return -EIO;
     }
     disk_do(d, &r);

@@ -295,8 +295,10 @@ static void crash_workload(MemDisk *d, Crash *c, uint32_t *zeroed, GRand *rand, 
     for (int i = 0; i < steps; i++) {
         uint32_t sector = (uint32_t)g_rand_int_range(rand, 0, SECTORS / 8) * 8 +
                           (uint32_t)(g_rand_boolean(rand) ? g_rand_int_range(rand, 0, 8) : 0);
-        uint32_t count = MIN((uint32_t)g_rand_int_range(rand, 1, 40), SECTORS - sector);
+        uint32_t count = (uint32_t)g_rand_int_range(rand, 1, 40);
         int what = g_rand_int_range(rand, 0, 8);
+
+        count = MIN(count, SECTORS - sector);
 
         if (what == 0) {
             crash_zero(blk, newest, sector & ~7u, (count + 7) & ~7u, zeroed, c->next++);
