@@ -153,6 +153,52 @@ static void check_clean_qcow(ToolFolder *f, gconstpointer data)
     g_assert_cmpint(run.status, ==, 0);
 }
 
+/* Two clusters of random place at the end of the file, of which no table knows. */
+static void check_leaks(ToolFolder *f, gconstpointer data)
+{
+    g_autofree char *image = NULL;
+    g_auto(ToolRun) run = { 0 };
+    size_t bytes;
+
+    tool_make_raw(f, "a.raw", 1 << 20, 100000);
+    tool_must(f, "convert -O qcow a.raw a.qcow");
+    image = tool_read_file(f, "a.qcow", &bytes);
+    image = g_realloc(image, bytes + 8192);
+    memset(image + bytes, 7, 8192);
+    tool_write_file(f, "a.qcow", image, bytes + 8192);
+    run = tool_run(f, "check a.qcow");
+    g_assert_cmpint(run.status, ==, 3);
+    g_assert_true(g_str_has_prefix(run.out, "\n2 leaked clusters were found on the image.\n"
+                                   "This means waste of disk space, but no harm to data.\n"));
+    g_assert_true(g_str_has_prefix(run.err, "Leaked"));
+}
+
+/* Two guest clusters in one place: the second entry of the first table becomes the first. */
+static void check_corruption(ToolFolder *f, gconstpointer data)
+{
+    g_autofree char *image = NULL;
+    g_auto(ToolRun) run = { 0 };
+    guint64 l1, l2;
+    size_t bytes;
+
+    tool_make_raw(f, "a.raw", 1 << 20, 100000);
+    tool_must(f, "convert -O qcow a.raw a.qcow");
+    image = tool_read_file(f, "a.qcow", &bytes);
+    memcpy(&l1, image + 40, 8);
+    memcpy(&l2, image + GUINT64_FROM_BE(l1), 8);
+    memcpy(image + GUINT64_FROM_BE(l2) + 8, image + GUINT64_FROM_BE(l2), 8);
+    tool_write_file(f, "a.qcow", image, bytes);
+    run = tool_run(f, "check a.qcow");
+    g_assert_cmpint(run.status, ==, 2);
+    g_assert_true(g_str_has_prefix(run.out, "\n1 errors were found on the image.\nData may be"
+                                   " corrupted, or further writes to the image may corrupt it."
+                                   "\n"));
+    tool_run_clear(&run);
+    run = tool_run(f, "check -q a.qcow");
+    g_assert_cmpint(run.status, ==, 2);
+    g_assert_cmpstr(run.out, ==, "");
+}
+
 static void check_bad_arguments(ToolFolder *f, gconstpointer data)
 {
     tool_must_fail(f, "check -r some a.raw", 1, "cairn-img: Unknown option value for -r"
@@ -382,6 +428,8 @@ int main(int argc, char **argv)
     CASE("/img/info/json/has-a-fixed-order", info_json_is_stable);
     CASE("/img/check/raw/exits-63", check_raw_is_unsupported);
     CASE("/img/check/clean-qcow/exits-0", check_clean_qcow);
+    CASE("/img/check/leaks/exit-3", check_leaks);
+    CASE("/img/check/corruption/exits-2", check_corruption);
     CASE("/img/check/bad-arguments/exit-1", check_bad_arguments);
     CASE("/img/map/empty-range/is-an-empty-list", map_empty_range);
     CASE("/img/map/equal-neighbours/are-one-entry", map_merges_neighbours);

@@ -172,14 +172,14 @@ static bool check_again(const CheckArgs *args, BlockBackend *blk, BlockCheckResu
 static int check_run(const CheckArgs *args, BlockBackend *blk, GError **error)
 {
     BlockCheckResult result = { .report = check_print_finding };
-    g_autoptr(GError) local = NULL;
 
-    if (!blk_check(blk, &result, args->fix, &local)) {
-        if (g_error_matches(local, CAIRN_ERROR, ENOTSUP)) {
-            cairn_set_error(error, ENOTSUP, "This image format does not support checks");
-            return CHECK_EXIT_UNSUPPORTED;
-        }
-        g_propagate_prefixed_error(error, g_steal_pointer(&local), "Check failed: ");
+    if (!(cairn_format_features(blk_get_context(blk), blk_get_format(blk)) &
+          CAIRN_FORMAT_CHECK)) {
+        cairn_set_error(error, ENOTSUP, "This image format does not support checks");
+        return CHECK_EXIT_UNSUPPORTED;
+    }
+    if (!blk_check(blk, &result, args->fix, error)) {
+        g_prefix_error(error, "Check failed: ");
         return 1;
     }
     if ((result.leaks_fixed || result.corruptions_fixed) &&

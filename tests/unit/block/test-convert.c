@@ -280,7 +280,7 @@ static void test_read_error(void)
     f.from->yields = 1;
     f.from->fail = EIO;
     f.from->fail_offset = 2 * MiB + 5000;
-    cv_run_fails(&f, EIO, "error while reading at byte 2097152: Input/output error");
+    cv_run_fails(&f, EIO, "error while reading at byte 2101760: Input/output error");
     f.from->fail = 0;
     cv_close(&f);
 }
