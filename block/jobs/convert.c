@@ -246,23 +246,55 @@ static int coroutine_fn convert_write_runs(ConvertState *s, PipelineItem *item)
     return ret;
 }
 
-/* A cluster at a time; one that is cut off by the end of the sources, but not of the target, is stored plain. */
+/* How many bytes of clusters at @pos are alike: empty (to be left out), or not. */
+static int64_t convert_alike_clusters(const ConvertState *s, const PipelineItem *item, int64_t pos,
+                                      bool *is_empty)
+{
+    const uint8_t *buf = item->buf;
+    int64_t stop = pos;
+
+    while (stop < item->bytes) {
+        int64_t n = MIN(s->cluster_size, item->bytes - stop);
+        bool is_zero = s->zero_unit && cairn_buffer_is_zero(buf + stop, n);
+
+        if (stop > pos && is_zero != *is_empty) {
+            break;
+        }
+        *is_empty = is_zero;
+        stop += n;
+    }
+    return stop - pos;
+}
+
+/* Whole clusters; one that is cut off by the end of the sources, but not of the target, is stored plain. */
+static int coroutine_fn convert_write_clusters(ConvertState *s, int64_t offset, int64_t bytes,
+                                               const uint8_t *buf)
+{
+    int64_t whole = offset + bytes == s->target_length ? bytes
+        : ROUND_DOWN_TO(bytes, s->cluster_size);
+    int ret = 0;
+
+    if (whole) {
+        ret = convert_write_data(s, offset, whole, buf, BDRV_REQ_WRITE_COMPRESSED);
+    }
+    if (ret >= 0 && whole < bytes) {
+        ret = convert_write_data(s, offset + whole, bytes - whole, buf + whole, 0);
+    }
+    return ret;
+}
+
 static int coroutine_fn convert_write_compressed(ConvertState *s, PipelineItem *item)
 {
     const uint8_t *buf = item->buf;
+    int64_t n;
     int ret = 0;
 
-    for (int64_t pos = 0; pos < item->bytes && ret >= 0; pos += s->cluster_size) {
-        int64_t offset = item->offset + pos;
-        int64_t n = MIN(s->cluster_size, item->bytes - pos);
-        bool is_whole = n == s->cluster_size || offset + n == s->target_length;
+    for (int64_t pos = 0; pos < item->bytes && ret >= 0; pos += n) {
+        bool is_empty = false;
 
-        if (s->zero_unit && cairn_buffer_is_zero(buf + pos, n)) {
-            ret = convert_write_zeroes(s, offset, n);
-        } else {
-            ret = convert_write_data(s, offset, n, buf + pos,
-                                     is_whole ? BDRV_REQ_WRITE_COMPRESSED : 0);
-        }
+        n = convert_alike_clusters(s, item, pos, &is_empty);
+        ret = is_empty ? convert_write_zeroes(s, item->offset + pos, n)
+                       : convert_write_clusters(s, item->offset + pos, n, buf + pos);
     }
     return ret;
 }

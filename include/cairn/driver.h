@@ -181,7 +181,7 @@ struct BlockDriver {
                                        const IOVector *iov, int flags);
     int coroutine_fn (*bdrv_co_pwritev)(BlockDriverState *bs, int64_t offset, int64_t bytes,
                                         const IOVector *iov, int flags);
-    /* Absent: -ENOTSUP. */
+    /* Whole units of get_info's cluster_size, any number; the node's last may be short. Else -EINVAL. Absent: -ENOTSUP. */
     int coroutine_fn (*bdrv_co_pwritev_compressed)(BlockDriverState *bs, int64_t offset,
                                                    int64_t bytes, const IOVector *iov);
     /* Absent or -ENOTSUP: zeros are written. */

@@ -399,13 +399,13 @@ static int coroutine_fn memcow_co_pwritev(BlockDriverState *bs, int64_t offset, 
     return ret;
 }
 
-/* One cluster, or what is left of it at the end. */
+/* Clusters; the last one may be short at the end. */
 static int coroutine_fn memcow_co_pwritev_compressed(BlockDriverState *bs, int64_t offset,
                                                      int64_t bytes, const IOVector *iov)
 {
     MemCowState *s = bs->opaque;
 
-    if (offset % 4096 || (bytes != 4096 && offset + bytes != bdrv_co_getlength(bs->file))) {
+    if (offset % 4096 || (bytes % 4096 && offset + bytes != bdrv_co_getlength(bs->file))) {
         return -EINVAL;
     }
     s->compressed++;
