@@ -40,17 +40,35 @@ static bool object_print_help(const char *type, GError **error)
     return true;
 }
 
-/* The name of a type whose properties are asked for ("secret,help"), or NULL. */
+/* Where the word at @p ends: a single comma (a doubled one belongs to it), or the text. */
+static const char *object_word_end(const char *p)
+{
+    while (*p && (p[0] != ',' || p[1] == ',')) {
+        p += p[0] == ',' ? 2 : 1;
+    }
+    return p;
+}
+
+/*
+ * The name of a type whose properties are asked for ("secret,help"), or NULL. Looks at the text in
+ * place: it may hold a password, of which no copy is to stay behind.
+ */
 static char *object_help_type(const char *text)
 {
-    g_auto(GStrv) words = g_strsplit(text, ",", -1);
+    const char *first_end = object_word_end(text);
+    const char *type = g_str_has_prefix(text, "qom-type=") ? text + strlen("qom-type=") : text;
 
-    if (!words[0] || !words[1] || strchr(words[0], '{')) {
+    if (memchr(text, '{', first_end - text)) {
         return NULL;
     }
-    for (char **word = words + 1; *word; word++) {
-        if (!strcmp(*word, "help") || !strcmp(*word, "?")) {
-            return g_strdup(g_str_has_prefix(words[0], "qom-type=") ? words[0] + 9 : words[0]);
+    for (const char *p = first_end; *p;) {
+        const char *word = p + 1;
+        size_t length;
+
+        p = object_word_end(word);
+        length = p - word;
+        if ((length == 4 && !strncmp(word, "help", 4)) || (length == 1 && word[0] == '?')) {
+            return g_strndup(type, first_end - type);
         }
     }
     return NULL;
