@@ -8,7 +8,8 @@
  * 1. Every such entry is cleared on disk (a stream's becomes the dead entry), and that is durable before the file grows: else a
  *    later session, for which E is larger, would find it on top of new data.
  * 2. The file reaches to the end of everything that starts below E, and new space comes from above that.
- * 3. What is named twice is known, and neither written in place nor freed.
+ * 3. What is named twice is known, and neither written in place nor freed. That includes tables: the clearing is a second walk, made
+ *    only where the first has found something to clear, and leaves alone each table that overlaps anything.
  *
  * It is done once, by the first request that needs it; the others wait.
  */
@@ -183,7 +184,8 @@ typedef struct Scan {
     QcowUseMap *use;
     int64_t end;                /* E */
     int64_t highest;            /* end of what starts below E */
-    bool is_changed;            /* something was cleared */
+    bool is_clearing;           /* the second walk; else nothing is written */
+    bool needs_clearing;        /* set by the first */
     uint32_t clear_from, clear_to;      /* L1 entries still to be cleared */
     uint64_t *entries;          /* of the L2 table at hand */
 } Scan;
@@ -237,7 +239,7 @@ static int coroutine_fn scan_entry(BlockDriverState *bs, Scan *scan, uint64_t ra
         *wanted = QCOW_ENTRY_DEAD;
         return ret;
     }
-    if (e.kind == QCOW_PLAIN || e.kind == QCOW_STREAM) {
+    if (!scan->is_clearing && (e.kind == QCOW_PLAIN || e.kind == QCOW_STREAM)) {
         scan_name(s, scan, e.offset, e.bytes,
                   e.kind == QCOW_PLAIN ? QCOW_USE_WHOLE : QCOW_USE_STREAM);
     }
@@ -253,17 +255,33 @@ static int coroutine_fn scan_write_entries(BlockDriverState *bs, Scan *scan, int
     for (uint32_t i = from; i < to; i++) {
         be64_store(raw + (size_t)(i - from) * 8, scan->entries[i]);
     }
-    scan->is_changed = true;
     return bdrv_co_pwrite(bs->file, offset + (int64_t)from * 8, (int64_t)(to - from) * 8, raw, 0);
+}
+
+/* Invariant 3. */
+static bool scan_may_clear(QcowState *s, int64_t offset)
+{
+    bool is_suspect;
+
+    g_mutex_lock(&s->lock);
+    is_suspect = qcow_is_suspect_locked(s, offset, s->g.l2_bytes);
+    g_mutex_unlock(&s->lock);
+    return !is_suspect;
 }
 
 static int coroutine_fn scan_table(BlockDriverState *bs, Scan *scan, int64_t offset)
 {
     QcowState *s = bs->opaque;
     uint32_t from = UINT32_MAX, to = 0;
-    int ret = qcow_read_table(bs, offset, scan->entries, s->g.l2_entries, scan->end);
+    int ret;
 
-    scan_name(s, scan, offset, s->g.l2_bytes, QCOW_USE_WHOLE);
+    if (scan->is_clearing && !scan_may_clear(s, offset)) {
+        return 0;
+    }
+    if (!scan->is_clearing) {
+        scan_name(s, scan, offset, s->g.l2_bytes, QCOW_USE_WHOLE);
+    }
+    ret = qcow_read_table(bs, offset, scan->entries, s->g.l2_entries, scan->end);
     for (uint32_t i = 0; i < s->g.l2_entries && ret == 0; i++) {
         uint64_t raw = scan->entries[i];
 
@@ -277,7 +295,10 @@ static int coroutine_fn scan_table(BlockDriverState *bs, Scan *scan, int64_t off
         }
     }
     if (ret == 0 && from < to) {
-        ret = scan_write_entries(bs, scan, offset, from, to);
+        scan->needs_clearing = true;
+        if (scan->is_clearing) {
+            ret = scan_write_entries(bs, scan, offset, from, to);
+        }
     }
     return ret;
 }
@@ -290,7 +311,6 @@ static int coroutine_fn scan_clear_l1(BlockDriverState *bs, Scan *scan)
     while (scan->clear_from < scan->clear_to && ret == 0) {
         uint32_t n = MIN(scan->clear_to - scan->clear_from, (uint32_t)(QCOW_ZERO_BYTES / 8));
 
-        scan->is_changed = true;
         ret = bdrv_co_pwrite(bs->file, s->g.l1_offset + (int64_t)scan->clear_from * 8,
                              (int64_t)n * 8, s->zeroes, 0);
         scan->clear_from += n;
@@ -308,6 +328,10 @@ static int coroutine_fn scan_l1_entry(BlockDriverState *bs, uint32_t l1_index, u
     if (offset) {
         return scan_table(bs, scan, offset);
     }
+    scan->needs_clearing = true;
+    if (!scan->is_clearing) {
+        return 0;
+    }
     if (l1_index != scan->clear_to) {
         ret = scan_clear_l1(bs, scan);
         scan->clear_from = l1_index;
@@ -316,7 +340,7 @@ static int coroutine_fn scan_l1_entry(BlockDriverState *bs, uint32_t l1_index, u
     return ret;
 }
 
-/* One walk over all tables for each window; the first one clears. */
+/* One walk over all tables for each window, and one more to clear. */
 static int coroutine_fn scan_walk(BlockDriverState *bs, Scan *scan)
 {
     QcowState *s = bs->opaque;
@@ -325,12 +349,16 @@ static int coroutine_fn scan_walk(BlockDriverState *bs, Scan *scan)
     while (ret == 0 && qcow_use_map_next(scan->use)) {
         qcow_use_map_add_fixed(scan->use, s);
         ret = qcow_l1_foreach(bs, scan->end, scan_l1_entry, scan);
-        if (ret == 0) {
-            ret = scan_clear_l1(bs, scan);
-        }
-        scan->clear_from = scan->clear_to = 0;
     }
-    return ret;
+    g_mutex_lock(&s->lock);
+    qcow_sort_suspects_locked(s);
+    g_mutex_unlock(&s->lock);
+    if (ret < 0 || !scan->needs_clearing) {
+        return ret;
+    }
+    scan->is_clearing = true;
+    ret = qcow_l1_foreach(bs, scan->end, scan_l1_entry, scan);
+    return ret == 0 ? scan_clear_l1(bs, scan) : ret;
 }
 
 /* Invariants 1 and 2: the clearing is durable before the file grows. */
@@ -339,7 +367,7 @@ static int coroutine_fn scan_settle(BlockDriverState *bs, Scan *scan)
     g_autoptr(GError) error = NULL;
     int ret = 0;
 
-    if (scan->is_changed) {
+    if (scan->is_clearing) {
         ret = bdrv_co_flush(bs->file);
     }
     if (ret == 0 && scan->highest > scan->end &&
@@ -352,7 +380,7 @@ static int coroutine_fn scan_settle(BlockDriverState *bs, Scan *scan)
 static void scan_publish(QcowState *s, const Scan *scan)
 {
     g_mutex_lock(&s->lock);
-    qcow_sort_suspects_locked(s);
+    s->end_at_scan = scan->end;
     s->file_end = MAX(s->file_end, scan->highest);
     s->end_at_open = INT64_MAX;
     s->cursor = ROUND_UP_TO(scan->highest, MAX(s->g.cluster_size, 4096));

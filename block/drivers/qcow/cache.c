@@ -7,7 +7,7 @@
  * 2. A table with a pending or flushing entry, a user or a placing write stays in memory.
  * 3. Tables that may be evicted take at most idle_limit bytes.
  * 4. Entries that lead past the end at open are dropped as they are loaded (table.h), until barrier 0 has
- *    cleared them on disk as well.
+ *    cleared them on disk as well; in a table that overlaps something else, which it leaves alone, for ever.
  */
 #include "block/drivers/qcow/qcow.h"
 
@@ -201,6 +201,10 @@ static int coroutine_fn cache_load_locked(BlockDriverState *bs, QcowTable *t)
     int64_t end = s->file_end, end_at_open = s->end_at_open;
     int ret;
 
+    if (!t->is_l1 && end_at_open == INT64_MAX &&
+        qcow_is_suspect_locked(s, t->offset, s->g.l2_bytes)) {
+        end_at_open = s->end_at_scan;
+    }
     t->is_loading = true;
     g_mutex_unlock(&s->lock);
     ret = qcow_read_table(bs, t->offset, t->entries, t->count, end);

@@ -114,6 +114,7 @@ typedef struct QcowState {
     QcowCache cache;
     int64_t file_end;           /* bytes of the file that are known to be there */
     int64_t end_at_open;        /* what lies past it was never written; INT64_MAX after barrier 0 */
+    int64_t end_at_scan;        /* what end_at_open was for barrier 0: still holds in tables that it may not change */
     int64_t cursor;             /* where new space comes from; valid once scanned */
     GArray *tables_at;          /* int64_t: offsets of all L2 tables, ascending */
     GArray *suspects;           /* QcowRange, ascending: named twice; not written, not freed */
