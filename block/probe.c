@@ -24,7 +24,7 @@ typedef struct ProbeMagic {
 
 #define MAGIC(format, offset, bytes) { format, offset, bytes, sizeof(bytes) - 1 }
 
-/* Source: docs/options-and-secrets.md, "Probing". qcow and qcow2 differ by the version. */
+/* Each at its place in the first sector. qcow and qcow2, not listed, differ by the version. */
 static const ProbeMagic probe_magics[] = {
     MAGIC("qed", 0, "QED\0"),
     MAGIC("vmdk", 0, "KDMV"),
@@ -127,7 +127,8 @@ const BlockDriver *bdrv_probe_node(CairnContext *ctx, BlockDriverState *file, in
     if (unsupported) {
         cairn_set_error(error, ENOTSUP, "Format '%s' is not supported by this build",
                         unsupported);
-        cairn_error_append_hint(error, "Use -f raw (driver=raw) to read the bytes of the file itself.");
+        cairn_error_append_hint(error, "Use -f raw (driver=raw) to read the bytes of the file "
+                                "itself.");
         return NULL;
     }
     if (!drv) {

@@ -21,7 +21,8 @@ typedef struct MemState {
     uint64_t perm, shared;      /* as last set */
     int checks, sets, aborts;
     int prepared, committed, reopen_aborted;
-    int writes, zeroes;         /* requests of each kind */
+    gint writes;                /* atomic: requests */
+    int zeroes;                 /* likewise of zeros */
     int zero_flags;             /* of the last of zeros */
     bool fail_perm, fail_reopen;
     int64_t level;
@@ -77,7 +78,7 @@ static int coroutine_fn mem_co_pwritev(BlockDriverState *bs, int64_t offset, int
     MemState *s = bs->opaque;
 
     io_vector_to_buf(iov, s->data + offset, (size_t)bytes);
-    s->writes++;
+    g_atomic_int_inc(&s->writes);
     return 0;
 }
 
