@@ -7,6 +7,7 @@
 
 #include <signal.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define HINT "Try 'cairn-img --help' for more information\n"
@@ -306,6 +307,8 @@ static void convert_onto_itself(ToolFolder *f, gconstpointer data)
     static const char *const lines[] = {
         "convert a.raw a.raw", "convert a.raw ./a.raw", "convert a.raw link",
         "convert --image-opts driver=raw,file.filename=a.raw,file.locking=off a.raw",
+        "convert -n a.raw link",
+        "convert -n --image-opts driver=raw,file.filename=a.raw,file.locking=off a.raw",
     };
     g_autofree char *path = tool_path(f, "a.raw"), *other = tool_path(f, "link");
 
@@ -394,6 +397,46 @@ static void convert_without_effect_warns(ToolFolder *f, gconstpointer data)
     g_assert_true(g_str_has_prefix(run.err, "cairn-img: warning: -o size= has no effect"));
 }
 
+/* ---- secrets ------------------------------------------------------------- */
+
+static char *process_arguments(GPid pid)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/cmdline", (int)pid);
+    char *text = NULL;
+    gsize bytes = 0;
+
+    g_assert_true(g_file_get_contents(path, &text, &bytes, NULL));
+    for (gsize i = 0; i + 1 < bytes; i++) {
+        text[i] = text[i] ? text[i] : ' ';
+    }
+    return text;
+}
+
+/* The secret is in the list until the tool has read it; the copy that it then makes takes for ever. */
+static void secret_leaves_process_list(ToolFolder *f, gconstpointer data)
+{
+    char *argv[] = { (char *)g_getenv("CAIRN_IMG"), "convert", "-r", "1", "--object",
+                     "secret,id=s,data=canary", "a.raw", "b.raw", NULL };
+    g_autofree char *arguments = NULL;
+    GPid pid;
+
+    tool_make_raw(f, "a.raw", 1 << 20, 1 << 20);
+    g_assert_true(g_spawn_async(f->path, argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL,
+                                &pid, NULL));
+    for (int tries = 0; tries < 1000; tries++) {
+        g_free(arguments);
+        arguments = process_arguments(pid);
+        if (strstr(arguments, "data*")) {
+            break;
+        }
+        g_usleep(10000);
+    }
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    g_assert_null(strstr(arguments, "canary"));
+    g_assert_nonnull(strstr(arguments, "a.raw"));
+}
+
 /* ---- policy -------------------------------------------------------------- */
 
 static void strict_refuses_backing_elsewhere(ToolFolder *f, gconstpointer data)
@@ -443,6 +486,7 @@ int main(int argc, char **argv)
     CASE("/img/convert/progress/json-is-lines", convert_progress_json);
     CASE("/img/convert/progress/signal-prints-one-line", convert_progress_by_signal);
     CASE("/img/convert/option-without-effect/is-warned-of", convert_without_effect_warns);
+    CASE("/img/secret/data/leaves-the-process-list", secret_leaves_process_list);
     CASE("/img/strict/backing-file-elsewhere/is-refused", strict_refuses_backing_elsewhere);
     return g_test_run();
 }

@@ -93,8 +93,12 @@ static bool convert_is_same_file(const char *name, const struct stat *target)
     return stat(name, &st) == 0 && st.st_dev == target->st_dev && st.st_ino == target->st_ino;
 }
 
-/* Whether creating @target would destroy a file that @source reads from. */
-static bool convert_chain_holds(Img *img, BlockBackend *source, const struct stat *target)
+/*
+ * Whether writing to @target would change a file that @source reads from. With -n its backing files may be written
+ * to: what is read of them is what is written.
+ */
+static bool convert_reads_from(Img *img, const ConvertArgs *args, BlockBackend *source,
+                               const struct stat *target)
 {
     int flags = BLK_O_NO_IO | BLK_O_NO_BACKING | BLK_O_FORCE_SHARE | BLK_O_PROBE;
     g_autoptr(QDict) options = qdict_new();
@@ -103,7 +107,7 @@ static bool convert_chain_holds(Img *img, BlockBackend *source, const struct sta
     if (convert_is_same_file(blk_get_filename(source), target)) {
         return true;
     }
-    if (!blk_has_backing(source)) {
+    if (args->no_create || !blk_has_backing(source)) {
         return false;
     }
     qdict_put_str(options, "driver", blk_get_format(source));
@@ -118,6 +122,18 @@ static bool convert_chain_holds(Img *img, BlockBackend *source, const struct sta
     return false;
 }
 
+/* In the words of the lock that would stop it. */
+static void convert_set_is_source(const ConvertArgs *args, const char *path, GError **error)
+{
+    g_autofree char *where = args->no_create
+        ? g_strdup_printf("Could not open '%s'", args->target)
+        : g_strdup_printf("%s: error while converting %s", args->target,
+                          convert_target_format(args));
+
+    cairn_set_error(error, EAGAIN, "%s: Failed to get \"write\" lock\n"
+                    "Is another process using the image [%s]?", where, path);
+}
+
 /* Locks stop this only where both sides take them; a truncated source is too dear to rely on that. */
 static bool convert_check_not_source(Img *img, const ConvertRun *run, GError **error)
 {
@@ -128,14 +144,12 @@ static bool convert_check_not_source(Img *img, const ConvertRun *run, GError **e
     if (g_str_has_prefix(path, "file:")) {
         path += strlen("file:");
     }
-    if (args->no_create || stat(path, &target) < 0 || S_ISCHR(target.st_mode)) {
+    if (args->target_image_opts || stat(path, &target) < 0 || S_ISCHR(target.st_mode)) {
         return true;
     }
     for (int i = 0; i < args->source_count; i++) {
-        if (convert_chain_holds(img, run->sources[i], &target)) {
-            cairn_set_error(error, EAGAIN, "%s: error while converting %s: Failed to get"
-                            " \"write\" lock\nIs another process using the image [%s]?",
-                            args->target, convert_target_format(args), path);
+        if (convert_reads_from(img, args, run->sources[i], &target)) {
+            convert_set_is_source(args, path, error);
             return false;
         }
     }
