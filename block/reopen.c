@@ -41,6 +41,20 @@ static bool reopen_refuse(const char *key, GError **error)
     return false;
 }
 
+static bool reopen_is_default(const OptionDesc *desc, const QObject *value)
+{
+    const OptionDesc table[] = { *desc, { NULL } };
+    g_autoptr(QDict) text = qdict_new();
+
+    if (!desc->default_value) {
+        return false;
+    }
+    qdict_put_str(text, desc->name, desc->default_value);
+    g_autoptr(QDict) typed = options_absorb(table, text, NULL);
+
+    return typed && qobject_is_equal(qdict_get(typed, desc->name), value);
+}
+
 /* New typed values over old ones; what may not change must be as it was. */
 static bool reopen_merge_typed(const OptionDesc *table, QDict *into, QDict *changes,
                                GError **error)
@@ -50,8 +64,9 @@ static bool reopen_merge_typed(const OptionDesc *table, QDict *into, QDict *chan
         QObject *value = qdict_value_at(changes, i);
         const QObject *old = qdict_get(into, key);
         const OptionDesc *desc = options_find(table, key);
+        bool is_same = old ? qobject_is_equal(old, value) : reopen_is_default(desc, value);
 
-        if (!desc->reopenable && !(old && qobject_is_equal(old, value))) {
+        if (!desc->reopenable && !is_same) {
             return reopen_refuse(key, error);
         }
         qdict_put_obj(into, key, qobject_ref(value));

@@ -289,7 +289,7 @@ CAIRN_API int cairn_format_features(CairnContext *ctx, const char *format);
 CAIRN_API const char *cairn_probe(CairnContext *ctx, const char *filename,
                                   int *score, GError **error);
 
-/** BlockWarnFunc: texts for a person, complete lines without the last newline. */
+/** BlockWarnFunc: texts for a person, complete lines without the last newline. May be called on any thread that uses the context; makes no call of the library. */
 typedef void BlockWarnFunc(const char *text, void *opaque);
 /** cairn_context_set_warn_func: who hears warnings of this context; default: nobody. */
 CAIRN_API void cairn_context_set_warn_func(CairnContext *ctx, BlockWarnFunc *func,

@@ -138,6 +138,15 @@ static void test_same_value_is_no_change(void)
     reopen_ok(blk, "driver=tf,flavour=mint,file.size=65536,file.node-name=m");
 }
 
+static void test_default_value_is_no_change(void)
+{
+    g_autoptr(CairnContext) ctx = test_context_new();
+    g_autoptr(BlockBackend) blk = test_open_opts(ctx, "driver=mem", 0);
+
+    reopen_ok(blk, "size=64k");
+    reopen_fails(blk, "size=128k", "Cannot change the option 'size'");
+}
+
 static void test_child_of_its_own_is_not_touched(void)
 {
     g_autoptr(CairnContext) ctx = test_context_new();
@@ -217,6 +226,7 @@ int main(int argc, char **argv)
     g_test_add_func("/reopen/driver-option/reaches-the-driver",
                     test_driver_option_reaches_the_driver);
     g_test_add_func("/reopen/same-value/is-no-change", test_same_value_is_no_change);
+    g_test_add_func("/reopen/default-value/is-no-change", test_default_value_is_no_change);
     g_test_add_func("/reopen/child-by-reference/is-not-touched",
                     test_child_of_its_own_is_not_touched);
     g_test_add_func("/reopen/failed-prepare/leaves-all", test_failed_prepare_leaves_all);
