@@ -256,8 +256,14 @@ static bool coroutine_fn raw_co_create(const BlockCreateTarget *target, BlockBac
 static bool coroutine_fn raw_co_create_opts(const BlockCreateTarget *target, QDict *opts,
                                             GError **error)
 {
-    g_autoptr(BlockBackend) file = bdrv_co_create_storage(target, opts, error);
+    g_autoptr(GError) local = NULL;
+    g_autoptr(BlockBackend) file = bdrv_co_create_storage(target, opts, &local);
 
+    if (g_error_matches(local, CAIRN_ERROR, EFBIG)) {
+        cairn_set_error(error, EFBIG, "The image size is too large for file format 'raw'");
+    } else if (local) {
+        g_propagate_error(error, g_steal_pointer(&local));
+    }
     return file != NULL;
 }
 
