@@ -207,7 +207,7 @@ int coroutine_fn bdrv_co_block_status_chain_file(BlockDriverState *bs, bool want
 {
     const int answered = BDRV_BLOCK_DATA | BDRV_BLOCK_ZERO | BDRV_BLOCK_ALLOCATED;
     int64_t stop_of_top = -1;
-    int depth = 0, flags, ret;
+    int depth = 0, lost = 0, flags, ret;
 
     for (;;) {
         flags = bdrv_co_status_bs(bs, want_zero, offset, bytes, &status->bytes,
@@ -215,6 +215,7 @@ int coroutine_fn bdrv_co_block_status_chain_file(BlockDriverState *bs, bool want
         if (flags < 0) {
             return flags;
         }
+        lost |= flags & BDRV_BLOCK_LOST;
         if (!depth && flags & BDRV_BLOCK_EOF) {
             stop_of_top = status->bytes;
         }
@@ -232,7 +233,7 @@ int coroutine_fn bdrv_co_block_status_chain_file(BlockDriverState *bs, bool want
         depth++;
     }
     status->depth = depth;
-    status->flags = flags & ~BDRV_BLOCK_EOF;
+    status->flags = (flags & ~BDRV_BLOCK_EOF) | lost;
     if (status->bytes == stop_of_top) {
         status->flags |= BDRV_BLOCK_EOF;
     }

@@ -199,11 +199,29 @@ static bool compare_prepare(CompareState *s, BlockBackend *a, BlockBackend *b, G
     return true;
 }
 
-/* Returns: false with @error if the verdict is an error. */
-static bool compare_finish(const CompareState *s, GError **error)
+/* What an image lost cannot be equal to anything. */
+static void compare_note_lost(CompareState *s)
 {
-    BlockBackend *blk = s->runs[s->best.which].sources[0].blk;
+    for (int i = 0; i < 2; i++) {
+        if (s->runs[i].lost) {
+            compare_note(s, BLOCK_COMPARE_READ_ERROR, s->runs[i].first_lost, i, -ENODATA);
+        }
+    }
+}
 
+/* Returns: false with @error if the verdict is an error. */
+static bool compare_finish(CompareState *s, GError **error)
+{
+    BlockBackend *blk;
+
+    compare_note_lost(s);
+    blk = s->runs[s->best.which].sources[0].blk;
+    if (s->best.verdict == BLOCK_COMPARE_READ_ERROR && s->best_ret == -ENODATA) {
+        cairn_set_error(error, EIO, "%" G_GINT64_FORMAT " bytes of guest data lie past the end of "
+                        "the file of %s, the first at byte %" G_GINT64_FORMAT,
+                        s->runs[s->best.which].lost, blk_get_filename(blk), s->best.offset);
+        return false;
+    }
     if (s->best.verdict == BLOCK_COMPARE_READ_ERROR) {
         cairn_set_error_errno(error, -s->best_ret,
                               "Error while reading offset %" G_GINT64_FORMAT " of %s",

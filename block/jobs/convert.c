@@ -424,6 +424,18 @@ static bool convert_prepare(ConvertState *s, GError **error)
     return true;
 }
 
+/* A source that was cut off is copied, but not without a word. */
+static int convert_check_lost(ConvertState *s)
+{
+    if (!s->runs.lost || s->opts->salvage) {
+        return 0;
+    }
+    cairn_set_error(&s->error, EIO, "%" G_GINT64_FORMAT " bytes of guest data lie past the end of "
+                    "the source's file, the first at byte %" G_GINT64_FORMAT
+                    "; they were copied as if never written", s->runs.lost, s->runs.first_lost);
+    return -EIO;
+}
+
 static bool convert_run(ConvertState *s, GError **error)
 {
     Pipeline pipe = {
@@ -438,6 +450,9 @@ static bool convert_run(ConvertState *s, GError **error)
         if (ret < 0) {
             cairn_set_error_errno(&s->error, -ret, "error while flushing the target");
         }
+    }
+    if (ret >= 0) {
+        ret = convert_check_lost(s);
     }
     if (ret < 0) {
         g_assert(s->error);

@@ -82,6 +82,10 @@ int coroutine_fn runs_find(Runs *runs, int64_t offset)
     runs->end = offset + status.bytes;
     runs->kind = runs_kind_of(status.flags, runs->top_only);
     runs->flags = status.flags;
+    if (status.flags & BDRV_BLOCK_LOST) {
+        runs->first_lost = runs->lost ? runs->first_lost : offset;
+        runs->lost += status.bytes;
+    }
     return 0;
 }
 

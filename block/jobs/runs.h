@@ -27,6 +27,7 @@ typedef struct Runs {
     int64_t end;                /* of the run below; it starts where the last answer ended */
     RunKind kind;
     int flags;                  /* BDRV_BLOCK_* of the run */
+    int64_t lost, first_lost;   /* bytes found so far that lie past the end of their file; where */
 } Runs;
 
 /* Outside coroutines; -errno. */

@@ -139,6 +139,7 @@ enum {
     BDRV_BLOCK_EOF          = 1 << 5,   /* the run ends at the end of the node */
     BDRV_BLOCK_RECURSE      = 1 << 6,   /* internal: a child may know about holes */
     BDRV_BLOCK_COMPRESSED   = 1 << 7,
+    BDRV_BLOCK_LOST         = 1 << 8,   /* the image says that data is here, but its file ends before: read as if never written */
 };
 
 typedef struct BlockStatus {

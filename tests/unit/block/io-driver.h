@@ -308,6 +308,7 @@ static const BlockDriver bdrv_mem = {
 typedef struct MemCowState {
     bool *is_allocated;         /* units of MEM_UNIT */
     int compressed;             /* compressed writes so far */
+    int64_t lost_from;          /* unallocated units from here are called lost */
 } MemCowState;
 
 static const OptionDesc memcow_options[] = { { NULL } };
@@ -320,6 +321,7 @@ static bool memcow_open(BlockDriverState *bs, QDict *opts, int flags, GError **e
         return false;
     }
     s->is_allocated = g_new0(bool, MEM_CAPACITY / MEM_UNIT);
+    s->lost_from = INT64_MAX;
     return true;
 }
 
@@ -420,7 +422,7 @@ static int coroutine_fn memcow_co_block_status(BlockDriverState *bs, bool want_z
 
     *pnum = memcow_run(s, offset, bytes);
     if (!s->is_allocated[offset / MEM_UNIT]) {
-        return 0;
+        return offset >= s->lost_from ? BDRV_BLOCK_LOST : 0;
     }
     *map = offset;
     *file = bs->file->bs;

@@ -152,6 +152,21 @@ static void test_status_error(void)
     cm_close(&f);
 }
 
+static void test_lost(void)
+{
+    MemCowState *state;
+    CmFixture f;
+
+    cm_open(&f, "driver=memcow,file.driver=mem,file.size=4M",
+            "driver=memcow,file.driver=mem,file.size=4M");
+    state = f.blks[1]->root->bs->opaque;
+    state->lost_from = 1 * MiB;
+    state->is_allocated[2048] = true;
+    memset(f.mems[1]->data + 1 * MiB, 0, 512);
+    cm_expect_error(&f, BLOCK_COMPARE_READ_ERROR, 1 * MiB + 512, 1);
+    cm_close(&f);
+}
+
 static bool cm_progress(int64_t done, int64_t total, void *opaque)
 {
     g_assert_cmpint(total, ==, 4 * MiB);
@@ -183,6 +198,7 @@ int main(int argc, char **argv)
     g_test_add_func("/compare/sizes/longer-must-end-in-zeros", test_sizes);
     g_test_add_func("/compare/read-error/names-image-and-offset", test_read_error);
     g_test_add_func("/compare/status-error/names-the-image", test_status_error);
+    g_test_add_func("/compare/lost-data/is-an-error", test_lost);
     g_test_add_func("/compare/progress/grows-to-the-total", test_progress);
     return g_test_run();
 }

@@ -338,6 +338,25 @@ static void test_salvage(void)
     cv_close(&f);
 }
 
+/* A source whose file was cut off: the copy is made, and said to be incomplete. */
+static void test_lost(void)
+{
+    MemCowState *source;
+    CvFixture f;
+
+    cv_open(&f, "driver=memcow,file.driver=mem,file.size=64k", "driver=mem,size=64k");
+    source = f.source->root->bs->opaque;
+    source->is_allocated[0] = source->is_allocated[127] = true;
+    source->lost_from = 512;
+    f.from->data[0] = f.from->data[65535] = 1;
+    cv_run_fails(&f, EIO, "64512 bytes of guest data lie past the end of the source's file, the "
+                 "first at byte 512; they were copied as if never written");
+    cv_check_equal(&f);
+    f.opts.salvage = true;
+    cv_run(&f);
+    cv_close(&f);
+}
+
 /* ---- progress -------------------------------------------------------------------------------- */
 
 static bool cv_progress(int64_t done, int64_t total, void *opaque)
@@ -412,6 +431,7 @@ int main(int argc, char **argv)
     g_test_add_func("/convert/status-error/names-the-offset", test_status_error);
     g_test_add_func("/convert/write-error/names-the-byte", test_write_error);
     g_test_add_func("/convert/salvage/bad-sectors-become-zeros", test_salvage);
+    g_test_add_func("/convert/lost-data/is-counted", test_lost);
     g_test_add_func("/convert/progress/grows-to-the-total", test_progress);
     g_test_add_func("/convert/progress/false-cancels", test_cancel);
     return g_test_run();
