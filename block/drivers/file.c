@@ -181,6 +181,14 @@ static bool file_check_aio(FileState *s, int flags, GError **error)
     return true;
 }
 
+/* The option, or else what the opener of the whole chain wants. */
+static bool file_wants_native(const QDict *opts, int flags)
+{
+    const char *mode = qdict_get_try_str(opts, "aio");
+
+    return mode ? !strcmp(mode, "native") : flags & BLK_O_AIO_NATIVE;
+}
+
 static bool file_open_options(FileState *s, QDict *opts, const BlockDriver *drv, int flags,
                               GError **error)
 {
@@ -193,7 +201,7 @@ static bool file_open_options(FileState *s, QDict *opts, const BlockDriver *drv,
     }
     s->filename = g_strdup(filename);
     s->engine = &file_engine_threads;
-    s->is_native = g_strcmp0(qdict_get_try_str(opts, "aio"), "native") == 0;
+    s->is_native = file_wants_native(opts, flags);
     return file_check_aio(s, flags, error);
 }
 

@@ -39,6 +39,8 @@ enum {
     BLK_O_UNMAP        = 1 << 10,   /* discard=unmap */
     BLK_O_AUTO_RDONLY  = 1 << 11,   /* fall back to read-only */
     BLK_O_WARN_PROBE   = 1 << 12,   /* report the guess of raw on a writable open by the warning callback */
+    BLK_O_AIO_NATIVE   = 1 << 13,   /* aio=native, for files whose options name none */
+    BLK_O_AIO_URING    = 1 << 14,   /* aio=io_uring, likewise */
 };
 
 /* Flags of requests. */

@@ -64,6 +64,16 @@ static void test_open_native(Fixture *f, gconstpointer data)
                        "cache.direct=on, which was not specified.");
 }
 
+static void test_open_native_flag(Fixture *f, gconstpointer data)
+{
+    g_autoptr(BlockBackend) blk = NULL;
+
+    fixture_open_fails(f, "driver=raw,file.driver=file,file.filename=%s", BLK_O_AIO_NATIVE,
+                       "aio=native was specified, but it requires cache.direct=on, which was not "
+                       "specified.");
+    blk = fixture_open(f, PLAIN ",aio=threads", BLK_O_AIO_NATIVE);
+}
+
 static void test_open_uring(Fixture *f, gconstpointer data)
 {
     g_autoptr(BlockBackend) blk = fixture_open(f, PLAIN ",aio=io_uring", 0);
@@ -567,6 +577,7 @@ int main(int argc, char **argv)
     FIXTURE_ADD("/host_device/open/plain-name/is-chosen", test_open_null_device);
     FIXTURE_ADD("/file/open/empty-name/is-refused", test_open_empty_name);
     FIXTURE_ADD("/file/open/native-without-direct/is-refused", test_open_native);
+    FIXTURE_ADD("/file/open/native-flag/holds-where-no-option-says", test_open_native_flag);
     FIXTURE_ADD("/file/open/io_uring/is-accepted", test_open_uring);
     FIXTURE_ADD("/file/name/with-colon/opens-again", test_name_with_colon);
     FIXTURE_ADD("/file/name/prefix/is-taken-off", test_prefix);
