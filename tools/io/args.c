@@ -26,8 +26,9 @@ void io_error(const char *format, ...)
 
 bool io_parse_number(const char *text, int64_t *value)
 {
+    bool hex_suffix = false;
     uint64_t bytes = 0;
-    int ret = cairn_parse_size(text, &bytes, NULL);
+    int ret = cairn_parse_size(text, &bytes, &hex_suffix);
 
     if (ret == -ERANGE || (!ret && bytes > INT64_MAX)) {
         printf("Parsing error: argument too large -- %s\n", text);
@@ -37,6 +38,9 @@ bool io_parse_number(const char *text, int64_t *value)
         printf("Parsing error: non-numeric argument, or extraneous/unrecognized suffix -- %s\n",
                text);
         return false;
+    }
+    if (hex_suffix) {
+        tool_warn("Using a multiplier suffix on hex numbers is deprecated: %s", text);
     }
     *value = (int64_t)bytes;
     return true;
@@ -52,6 +56,18 @@ bool io_parse_length(const char *text, int64_t *value)
         return false;
     }
     return true;
+}
+
+bool io_check_sectors(int64_t offset, int64_t bytes)
+{
+    bool offset_fits = offset % BDRV_SECTOR_SIZE == 0;
+
+    if (offset_fits && bytes % BDRV_SECTOR_SIZE == 0) {
+        return true;
+    }
+    printf("%" PRId64 " is not a sector-aligned value for '%s'\n", offset_fits ? bytes : offset,
+           offset_fits ? "count" : "offset");
+    return false;
 }
 
 bool io_parse_pattern(const char *text, int *pattern)

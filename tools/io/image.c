@@ -8,35 +8,49 @@
 
 #include "common/tool.h"
 
-/* The flags of opening; false: it has said which mode is unknown. */
-static bool open_flags(const IoOpenOptions *opts, int *flags)
+static bool discard_is_unmap(const char *mode)
 {
-    *flags = BLK_O_SHARE_WRITE | BLK_O_WARN_PROBE | (opts->read_only ? 0 : BLK_O_RDWR) |
-             (opts->force_share ? BLK_O_FORCE_SHARE : 0);
-    if (!tool_parse_cache(opts->nocache ? "none" : opts->cache ? opts->cache : "writeback",
-                          flags)) {
+    return !strcmp(mode, "unmap") || !strcmp(mode, "on");
+}
+
+static bool discard_is_known(const char *mode)
+{
+    return discard_is_unmap(mode) || !strcmp(mode, "ignore") || !strcmp(mode, "off");
+}
+
+static bool aio_mode_is_known(const char *mode)
+{
+    return !strcmp(mode, "threads") || !strcmp(mode, "native") || !strcmp(mode, "io_uring");
+}
+
+bool io_check_modes(const IoOpenOptions *opts)
+{
+    int unused = 0;
+
+    if (opts->cache && !tool_parse_cache(opts->cache, &unused)) {
         io_error("Invalid cache option: %s", opts->cache);
-        return false;
-    }
-    if (!opts->discard || !strcmp(opts->discard, "ignore") || !strcmp(opts->discard, "off")) {
+    } else if (opts->discard && !discard_is_known(opts->discard)) {
+        io_error("Invalid discard option: %s", opts->discard);
+    } else if (opts->aio && !aio_mode_is_known(opts->aio)) {
+        io_error("Invalid aio option: %s", opts->aio);
+    } else {
         return true;
     }
-    if (!strcmp(opts->discard, "unmap") || !strcmp(opts->discard, "on")) {
-        *flags |= BLK_O_UNMAP;
-        return true;
-    }
-    io_error("Invalid discard option: %s", opts->discard);
     return false;
 }
 
-static bool check_aio_mode(const char *mode)
+/* The modes have been checked. */
+static int open_flags(const IoOpenOptions *opts)
 {
-    if (!mode || !strcmp(mode, "threads") || !strcmp(mode, "native") ||
-        !strcmp(mode, "io_uring")) {
-        return true;
-    }
-    io_error("Invalid aio option: %s", mode);
-    return false;
+    int flags = BLK_O_SHARE_WRITE | BLK_O_WARN_PROBE | BLK_O_PROBE;
+
+    flags |= opts->read_only ? 0 : BLK_O_RDWR;
+    flags |= opts->force_share ? BLK_O_FORCE_SHARE : 0;
+    flags |= opts->discard && discard_is_unmap(opts->discard) ? BLK_O_UNMAP : 0;
+    flags |= !g_strcmp0(opts->aio, "native") ? BLK_O_AIO_NATIVE : 0;
+    flags |= !g_strcmp0(opts->aio, "io_uring") ? BLK_O_AIO_URING : 0;
+    tool_parse_cache(opts->cache ? opts->cache : "writeback", &flags);
+    return flags;
 }
 
 /* Takes the error over. */
@@ -50,45 +64,44 @@ static void print_open_error(const char *name, GError *error)
     g_error_free(error);
 }
 
-bool io_image_open(IoShell *shell, const char *name, const IoOpenOptions *opts)
+static bool image_may_open(const IoShell *shell)
 {
-    g_autoptr(GError) error = NULL;
-    g_autoptr(QDict) options = opts->options ? qdict_clone_shallow(opts->options) : qdict_new();
-    int flags;
-
     if (shell->blk) {
         io_error("file open already, try 'help close'");
-        return false;
     }
-    if (!open_flags(opts, &flags) || !check_aio_mode(opts->aio)) {
+    return !shell->blk;
+}
+
+bool io_image_open(IoShell *shell, const char *name, const IoOpenOptions *opts)
+{
+    g_autoptr(QDict) options = opts->options ? qdict_clone_shallow(opts->options) : qdict_new();
+    GError *error = NULL;
+
+    if (!image_may_open(shell)) {
         return false;
     }
     if (opts->format) {
         qdict_put_str(options, "driver", opts->format);
     }
-    flags |= BLK_O_PROBE;
-    shell->blk = blk_open_qdict(shell->ctx, name, options, flags, &error);
+    shell->blk = blk_open_qdict(shell->ctx, name, options, open_flags(opts), &error);
     if (!shell->blk) {
-        print_open_error(name, g_steal_pointer(&error));
-        return false;
+        print_open_error(name, error);
     }
-    return true;
+    return shell->blk != NULL;
 }
 
 bool io_image_open_opts(IoShell *shell, const char *text, const IoOpenOptions *opts)
 {
-    g_autoptr(GError) error = NULL;
-    int flags;
+    GError *error = NULL;
 
-    if (!open_flags(opts, &flags) || !check_aio_mode(opts->aio)) {
+    if (!image_may_open(shell)) {
         return false;
     }
-    shell->blk = blk_open_opts(shell->ctx, text, flags | BLK_O_PROBE, &error);
+    shell->blk = blk_open_opts(shell->ctx, text, open_flags(opts), &error);
     if (!shell->blk) {
-        print_open_error(NULL, g_steal_pointer(&error));
-        return false;
+        print_open_error(NULL, error);
     }
-    return true;
+    return shell->blk != NULL;
 }
 
 /* -o may be given more than once; later options win. */
@@ -108,37 +121,57 @@ static bool join_options(QDict **options, const char *text)
     return true;
 }
 
-bool io_cmd_open(IoShell *shell, int argc, char **argv)
+/* Returns 0, or the letter that made it fail; it has said why, or getopt() has ('?'). */
+static int open_getopt(IoOpenOptions *opts, QDict **options, int argc, char **argv)
 {
-    IoOpenOptions opts = { 0 };
-    g_autoptr(QDict) options = NULL;
     int c;
 
     while ((c = getopt(argc, argv, "rsCnkUi:t:d:o:")) != -1) {
         switch (c) {
-        case 'r': opts.read_only = true; break;
-        case 'n': opts.nocache = true; break;
-        case 'k': opts.aio = "native"; break;
-        case 'U': opts.force_share = true; break;
-        case 'i': opts.aio = optarg; break;
-        case 't': opts.cache = optarg; break;
-        case 'd': opts.discard = optarg; break;
+        case 'r': opts->read_only = true; break;
+        case 'n': opts->cache = "none"; break;
+        case 'k': opts->aio = "native"; break;
+        case 'U': opts->force_share = true; break;
+        case 'i': opts->aio = optarg; break;
+        case 't': opts->cache = optarg; break;
+        case 'd': opts->discard = optarg; break;
         case 's': case 'C':
             io_error("open -%c is not supported yet", c);
-            return false;
+            return c;
         case 'o':
-            if (!join_options(&options, optarg)) {
-                return false;
+            if (!join_options(options, optarg)) {
+                return c;
             }
             break;
         default:
-            io_print_usage("open");
-            return false;
+            return '?';
+        }
+        if (!io_check_modes(opts)) {
+            return c;
         }
     }
-    if (optind < argc - 1 || (optind == argc && !options)) {
+    return 0;
+}
+
+bool io_cmd_open(IoShell *shell, int argc, char **argv)
+{
+    IoOpenOptions opts = { 0 };
+    g_autoptr(QDict) options = NULL;
+    int c = open_getopt(&opts, &options, argc, argv);
+
+    if (c == '?' || (!c && optind < argc - 1)) {
         io_print_usage("open");
         return false;
+    }
+    if (c) {
+        return false;
+    }
+    if (shell->image_opts && options) {
+        printf("--image-opts and 'open -o' are mutually exclusive\n");
+        return false;
+    }
+    if (shell->image_opts && optind < argc) {
+        return io_image_open_opts(shell, argv[optind], &opts);
     }
     opts.options = options;
     return io_image_open(shell, argv[optind], &opts);

@@ -13,6 +13,7 @@ typedef struct IoShell {
     AioContext *aio;            /* the thread's: asynchronous requests complete in it */
     BlockBackend *blk;          /* NULL: none open */
     bool misalign;              /* -m: buffers off by 16 bytes */
+    bool image_opts;            /* --image-opts: also for "open" */
     bool quit;
     bool async_failed;          /* an asynchronous request failed or found a wrong pattern */
     int pending;                /* asynchronous requests not yet completed */
@@ -46,11 +47,13 @@ void io_shell_settle(IoShell *shell);
 
 /* image.c: opening, as the command line and the command "open" do it */
 typedef struct IoOpenOptions {
-    bool read_only, force_share, nocache;
+    bool read_only, force_share;
     const char *cache, *discard, *aio;  /* NULL: default */
     const char *format;
     QDict *options;             /* NULL: none */
 } IoOpenOptions;
+/* Says which mode is unknown, if one is. */
+bool io_check_modes(const IoOpenOptions *opts);
 /* @name may be NULL if the options say all. Prints errors. */
 bool io_image_open(IoShell *shell, const char *name, const IoOpenOptions *opts);
 bool io_image_open_opts(IoShell *shell, const char *text, const IoOpenOptions *opts);
@@ -71,6 +74,8 @@ void io_dump(const uint8_t *buf, int64_t bytes, int64_t offset);
 void io_error(const char *format, ...) G_GNUC_PRINTF(1, 2);
 bool io_parse_number(const char *text, int64_t *value);
 bool io_parse_length(const char *text, int64_t *value);
+/* For requests on sectors: prints which of the two is no multiple of 512, if one is. */
+bool io_check_sectors(int64_t offset, int64_t bytes);
 bool io_parse_pattern(const char *text, int *pattern);
 uint8_t *io_buffer_new(IoShell *shell, int64_t bytes, int fill);
 void io_buffer_free(IoShell *shell, uint8_t *buf);

@@ -52,7 +52,7 @@ static int parse_option(IoArgs *args, int c)
     case 'i': args->open.aio = optarg; break;
     case 'k': args->open.aio = "native"; break;
     case 'm': args->misalign = true; break;
-    case 'n': args->open.nocache = true; break;
+    case 'n': args->open.cache = "none"; break;
     case 'r': args->open.read_only = true; break;
     case 't': args->open.cache = optarg; break;
     case 'T': break;
@@ -73,7 +73,7 @@ static int parse_option(IoArgs *args, int c)
         print_help();
         return EXIT_FAILURE;
     }
-    return EXIT_SUCCESS;
+    return io_check_modes(&args->open) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 /* Returns whether the words make sense; else it has said why. */
@@ -172,6 +172,7 @@ int main(int argc, char **argv)
     shell.ctx = ctx;
     shell.aio = aio_context_ensure();
     shell.misalign = args.misalign;
+    shell.image_opts = args.image_opts;
     if (!add_objects(ctx, objects, &is_help)) {
         return EXIT_FAILURE;
     }

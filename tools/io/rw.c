@@ -8,51 +8,55 @@
 #include <string.h>
 
 typedef struct ReadArgs {
-    bool vmstate, dump;
-    const char *pattern_text, *verify_offset_text, *verify_length_text;
+    bool vmstate, dump, verify, has_window;
     int pattern;
-    int64_t verify_offset, verify_length;
+    int64_t verify_offset, verify_length;   /* length -1: to the end */
     IoReport report;
 } ReadArgs;
 
-static bool read_getopt(ReadArgs *args, int argc, char **argv)
+/* Returns 0; '?' for what the usage line tells; another letter: it has said what is wrong. */
+static int read_getopt(ReadArgs *args, int argc, char **argv)
 {
+    bool ok = true;
     int c;
 
-    while ((c = getopt(argc, argv, "abCl:pP:qs:v")) != -1) {
+    while (ok && (c = getopt(argc, argv, "abCl:pP:qs:v")) != -1) {
         switch (c) {
         case 'a': case 'p': break;
         case 'b': args->vmstate = true; break;
         case 'C': args->report.machine = true; break;
-        case 'l': args->verify_length_text = optarg; break;
-        case 'P': args->pattern_text = optarg; break;
+        case 'l':
+            args->has_window = true;
+            ok = io_parse_number(optarg, &args->verify_length);
+            break;
+        case 'P':
+            args->verify = true;
+            ok = io_parse_pattern(optarg, &args->pattern);
+            break;
         case 'q': args->report.quiet = true; break;
-        case 's': args->verify_offset_text = optarg; break;
+        case 's':
+            args->has_window = true;
+            ok = io_parse_number(optarg, &args->verify_offset);
+            break;
         case 'v': args->dump = true; break;
-        default: return false;
+        default: return '?';
         }
     }
-    return optind == argc - 2 &&
-           (args->pattern_text || (!args->verify_offset_text && !args->verify_length_text));
+    if (!ok) {
+        return c;
+    }
+    return optind == argc - 2 && (args->verify || !args->has_window) ? 0 : '?';
 }
 
 /* The window that -P is held against: all of it, or what -s and -l say. */
-static bool read_parse_window(ReadArgs *args)
+static bool read_check_window(ReadArgs *args)
 {
-    if (args->pattern_text && !io_parse_pattern(args->pattern_text, &args->pattern)) {
-        return false;
+    int64_t rest = args->report.requested - args->verify_offset;
+
+    if (args->verify_length < 0) {
+        args->verify_length = rest;
     }
-    if (args->verify_offset_text &&
-        !io_parse_number(args->verify_offset_text, &args->verify_offset)) {
-        return false;
-    }
-    args->verify_length = args->report.requested - args->verify_offset;
-    if (args->verify_length_text &&
-        !io_parse_number(args->verify_length_text, &args->verify_length)) {
-        return false;
-    }
-    if (args->verify_length < 0 ||
-        args->verify_offset > args->report.requested - args->verify_length) {
+    if (rest < 0 || args->verify_length > rest) {
         printf("pattern verification range exceeds end of read data\n");
         return false;
     }
@@ -72,7 +76,7 @@ static bool read_run(IoShell *shell, ReadArgs *args, uint8_t *buf)
         printf("read failed: %s\n", g_strerror(-ret));
         return false;
     }
-    if (args->pattern_text) {
+    if (args->verify) {
         ok = io_verify(buf + args->verify_offset, args->verify_length, args->pattern,
                        report->offset + args->verify_offset);
     }
@@ -86,34 +90,39 @@ static bool read_run(IoShell *shell, ReadArgs *args, uint8_t *buf)
 
 bool io_cmd_read(IoShell *shell, int argc, char **argv)
 {
-    ReadArgs args = { .report = { .verb = "read" } };
+    ReadArgs args = { .verify_length = -1, .report = { .verb = "read" } };
+    IoReport *report = &args.report;
     uint8_t *buf;
     bool ok;
+    int c = read_getopt(&args, argc, argv);
 
-    if (!read_getopt(&args, argc, argv)) {
-        io_print_usage("read");
+    if (c) {
+        if (c == '?') {
+            io_print_usage("read");
+        }
         return false;
     }
-    if (!io_parse_number(argv[optind], &args.report.offset) ||
-        !io_parse_length(argv[optind + 1], &args.report.requested) ||
-        !read_parse_window(&args)) {
+    if (!io_parse_number(argv[optind], &report->offset) ||
+        !io_parse_length(argv[optind + 1], &report->requested) || !read_check_window(&args) ||
+        (args.vmstate && !io_check_sectors(report->offset, report->requested))) {
         return false;
     }
-    buf = io_buffer_new(shell, args.report.requested, 0xab);
+    buf = io_buffer_new(shell, report->requested, 0xab);
     ok = buf && read_run(shell, &args, buf);
     io_buffer_free(shell, buf);
     return ok;
 }
 
 typedef struct WriteArgs {
-    bool vmstate, compressed, zeroes;
+    bool vmstate, compressed, zeroes, has_pattern;
     int flags;                  /* BDRV_REQ_* */
-    const char *pattern_text, *source;
+    const char *source;
     int pattern;
     IoReport report;
 } WriteArgs;
 
-static bool write_getopt(WriteArgs *args, int argc, char **argv)
+/* Returns 0; '?' for what the usage line tells; another letter: it has said what is wrong. */
+static int write_getopt(WriteArgs *args, int argc, char **argv)
 {
     int c;
 
@@ -125,19 +134,24 @@ static bool write_getopt(WriteArgs *args, int argc, char **argv)
         case 'f': args->flags |= BDRV_REQ_FUA; break;
         case 'n': args->flags |= BDRV_REQ_NO_FALLBACK; break;
         case 'p': break;
-        case 'P': args->pattern_text = optarg; break;
+        case 'P':
+            args->has_pattern = true;
+            if (!io_parse_pattern(optarg, &args->pattern)) {
+                return c;
+            }
+            break;
         case 'q': args->report.quiet = true; break;
         case 's': args->source = optarg; break;
         case 'u': args->flags |= BDRV_REQ_MAY_UNMAP; break;
         case 'z': args->zeroes = true; break;
-        default: return false;
+        default: return '?';
         }
     }
-    return optind == argc - 2;
+    return optind == argc - 2 ? 0 : '?';
 }
 
 /* Options that exclude or need one another. */
-static bool write_check(const WriteArgs *args)
+static bool write_check_options(const WriteArgs *args)
 {
     const char *problem = NULL;
 
@@ -145,21 +159,35 @@ static bool write_check(const WriteArgs *args)
         problem = "-b and -z cannot be specified at the same time";
     } else if ((args->flags & BDRV_REQ_FUA) && (args->vmstate || args->compressed)) {
         problem = "-f and -b or -c cannot be specified at the same time";
-    } else if (args->vmstate && args->compressed) {
-        problem = "-b and -c cannot be specified at the same time";
-    } else if (args->compressed && args->zeroes) {
-        problem = "-c and -z cannot be specified at the same time";
     } else if ((args->flags & BDRV_REQ_NO_FALLBACK) && !args->zeroes) {
         problem = "-n requires -z to be specified";
     } else if ((args->flags & BDRV_REQ_MAY_UNMAP) && !args->zeroes) {
         problem = "-u requires -z to be specified";
-    } else if (args->zeroes + !!args->pattern_text + !!args->source > 1) {
+    } else if (args->zeroes + args->has_pattern + !!args->source > 1) {
         problem = "Only one of -z, -P, and -s can be specified at the same time";
     }
     if (problem) {
         printf("%s\n", problem);
     }
     return !problem;
+}
+
+/* Only zeroes that need no bytes written may be longer than one request. */
+static bool write_parse_range(WriteArgs *args, char **argv)
+{
+    IoReport *report = &args->report;
+
+    if (!io_parse_number(argv[optind], &report->offset) ||
+        !io_parse_number(argv[optind + 1], &report->requested)) {
+        return false;
+    }
+    if (report->requested > BDRV_REQUEST_MAX_BYTES && !(args->flags & BDRV_REQ_NO_FALLBACK)) {
+        printf("length cannot exceed %" PRId64 " without -n, given %s\n", BDRV_REQUEST_MAX_BYTES,
+               argv[optind + 1]);
+        return false;
+    }
+    return (!args->vmstate && !args->compressed) ||
+           io_check_sectors(report->offset, report->requested);
 }
 
 /* Fills @buf with the file's content, again and again. */
@@ -187,6 +215,19 @@ static bool write_fill_from_file(const char *path, uint8_t *buf, int64_t bytes)
     return true;
 }
 
+/* One cluster, or the shorter one at the end; where it begins and ends the library judges. */
+static int write_compressed(IoShell *shell, const WriteArgs *args, const uint8_t *buf)
+{
+    int64_t offset = args->report.offset, bytes = args->report.requested;
+    int64_t cluster = blk_get_cluster_size(shell->blk);
+    int64_t rest = blk_getlength(shell->blk) - offset;
+
+    if (cluster && bytes <= rest && bytes != MIN(cluster, rest)) {
+        return -EINVAL;
+    }
+    return blk_pwrite(shell->blk, offset, bytes, buf, args->flags | BDRV_REQ_WRITE_COMPRESSED);
+}
+
 static int write_request(IoShell *shell, const WriteArgs *args, const uint8_t *buf)
 {
     int64_t offset = args->report.offset, bytes = args->report.requested;
@@ -197,8 +238,8 @@ static int write_request(IoShell *shell, const WriteArgs *args, const uint8_t *b
     if (args->zeroes) {
         return blk_pwrite_zeroes(shell->blk, offset, bytes, args->flags);
     }
-    return blk_pwrite(shell->blk, offset, bytes, buf,
-                      args->flags | (args->compressed ? BDRV_REQ_WRITE_COMPRESSED : 0));
+    return args->compressed ? write_compressed(shell, args, buf)
+                            : blk_pwrite(shell->blk, offset, bytes, buf, args->flags);
 }
 
 static bool write_run(IoShell *shell, WriteArgs *args, uint8_t *buf)
@@ -224,15 +265,15 @@ bool io_cmd_write(IoShell *shell, int argc, char **argv)
     WriteArgs args = { .pattern = 0xcd, .report = { .verb = "wrote" } };
     uint8_t *buf = NULL;
     bool ok;
+    int c = write_getopt(&args, argc, argv);
 
-    if (!write_getopt(&args, argc, argv)) {
-        io_print_usage("write");
+    if (c) {
+        if (c == '?') {
+            io_print_usage("write");
+        }
         return false;
     }
-    if (!write_check(&args) ||
-        (args.pattern_text && !io_parse_pattern(args.pattern_text, &args.pattern)) ||
-        !io_parse_number(argv[optind], &args.report.offset) ||
-        !io_parse_length(argv[optind + 1], &args.report.requested)) {
+    if (!write_check_options(&args) || !write_parse_range(&args, argv)) {
         return false;
     }
     if (!args.zeroes) {

@@ -28,7 +28,11 @@ static bool io_cmd_sigraise(IoShell *shell, int argc, char **argv)
 {
     int64_t number;
 
-    if (!io_parse_number(argv[1], &number) || number > INT_MAX) {
+    if (!io_parse_number(argv[1], &number)) {
+        return false;
+    }
+    if (number >= NSIG) {
+        printf("signal argument '%s' is too large to be a valid signal\n", argv[1]);
         return false;
     }
     /* Whatever was printed must be seen even if this ends the program. */
@@ -66,6 +70,7 @@ static bool io_cmd_help(IoShell *shell, int argc, char **argv);
 static const char read_details[] =
     " Reads bytes into one buffer.\n"
     "\n"
+    " -a, -p  ignored\n"
     " -b  read the VM state (no format here has one)\n"
     " -C  print the result for machines\n"
     " -P  check that all bytes read are this pattern\n"
@@ -79,10 +84,11 @@ static const char write_details[] =
     " Writes bytes from one buffer, filled with 0xcd.\n"
     "\n"
     " -b  write the VM state (no format here has one)\n"
-    " -c  compressed: one whole cluster\n"
+    " -c  compressed: one whole cluster, or the shorter one at the end\n"
     " -C  print the result for machines\n"
     " -f  durable when it returns (FUA)\n"
-    " -n  with -z: fail rather than write bytes\n"
+    " -n  with -z: fail rather than write bytes; the range may be longer than a request\n"
+    " -p  ignored\n"
     " -P  fill with this pattern\n"
     " -q  print no result\n"
     " -s  fill with this file's content\n"
@@ -115,6 +121,10 @@ static const char discard_details[] =
     "\n"
     " -C  print the result for machines\n"
     " -q  print no result\n";
+static const char truncate_details[] =
+    " Makes the image longer or shorter.\n"
+    "\n"
+    " -m  what a longer file is given: off, falloc, full\n";
 static const char open_details[] =
     " Opens an image for the other commands.\n"
     "\n"
@@ -132,7 +142,7 @@ static const char open_details[] =
 /* Sorted by name. */
 const IoCommand io_commands[] = {
     { "abort", NULL, io_cmd_abort, 0, 0, 0, "", "end by abort(3), as a crash would" },
-    { "aio_flush", NULL, io_cmd_aio_flush, 0, 0, 0, "",
+    { "aio_flush", NULL, io_cmd_aio_flush, 0, 0, IO_NEEDS_IMAGE, "",
       "waits for all asynchronous requests" },
     { "aio_read", NULL, io_cmd_aio_read, 2, -1, IO_NEEDS_IMAGE,
       "[-Ciqv] [-P pattern] off len [len..]", "starts a read", aio_details },
@@ -153,15 +163,15 @@ const IoCommand io_commands[] = {
     { "open", "o", io_cmd_open, 1, -1, 0,
       "[-rsCnkU] [-t cache] [-d discard] [-o options] [path]", "opens an image",
       open_details },
-    { "quit", "q", io_cmd_quit, 0, 0, 0, "", "ends the program" },
+    { "quit", "q", io_cmd_quit, 0, -1, 0, "", "ends the program" },
     { "read", "r", io_cmd_read, 2, -1, IO_NEEDS_IMAGE,
       "[-abCqv] [-P pattern [-s off] [-l len]] off len", "reads a range", read_details },
     { "readv", NULL, io_cmd_readv, 2, -1, IO_NEEDS_IMAGE,
       "[-Cqv] [-P pattern] off len [len..]", "reads into several buffers", vector_details },
     { "sigraise", NULL, io_cmd_sigraise, 1, 1, 0, "signal", "raises a signal" },
     { "sleep", NULL, io_cmd_sleep, 1, 1, 0, "ms", "waits that many milliseconds" },
-    { "truncate", "t", io_cmd_truncate, 1, -1, IO_NEEDS_IMAGE | IO_WRITES,
-      "[-m prealloc_mode] off", "sets the length" },
+    { "truncate", "t", io_cmd_truncate, 1, 3, IO_NEEDS_IMAGE | IO_WRITES,
+      "[-m prealloc_mode] off", "sets the length", truncate_details },
     { "write", "w", io_cmd_write, 2, -1, IO_NEEDS_IMAGE | IO_WRITES,
       "[-bcCfnquz] [-P pattern | -s source_file] off len", "writes a range", write_details },
     { "writev", NULL, io_cmd_writev, 2, -1, IO_NEEDS_IMAGE | IO_WRITES,
@@ -179,11 +189,17 @@ const IoCommand *io_command_find(const char *name)
     return NULL;
 }
 
+/* @name: the command's own, or its alias. */
+static void print_command(const IoCommand *c, const char *name)
+{
+    printf("%s%s%s -- %s\n", name, *c->args ? " " : "", c->args, c->summary);
+}
+
 void io_print_usage(const char *name)
 {
     const IoCommand *c = io_command_find(name);
 
-    printf("%s%s%s -- %s\n", c->name, *c->args ? " " : "", c->args, c->summary);
+    print_command(c, c->name);
 }
 
 static bool io_cmd_help(IoShell *shell, int argc, char **argv)
@@ -202,7 +218,7 @@ static bool io_cmd_help(IoShell *shell, int argc, char **argv)
         printf("command %s not found\n", argv[1]);
         return false;
     }
-    io_print_usage(c->name);
+    print_command(c, argv[1]);
     if (c->details) {
         printf("\n%s\n", c->details);
     }
@@ -210,12 +226,12 @@ static bool io_cmd_help(IoShell *shell, int argc, char **argv)
 }
 
 /* Says what is wrong with the number of arguments; true if nothing is. */
-static bool check_arg_count(const IoCommand *c, int count)
+static bool check_arg_count(const IoCommand *c, const char *name, int count)
 {
     if (count >= c->min_args && (c->max_args < 0 || count <= c->max_args)) {
         return true;
     }
-    fprintf(stderr, "bad argument count %d to %s, expected ", count, c->name);
+    fprintf(stderr, "bad argument count %d to %s, expected ", count, name);
     if (c->max_args < 0) {
         fprintf(stderr, "at least %d arguments\n", c->min_args);
     } else if (c->min_args == c->max_args) {
@@ -238,7 +254,7 @@ static bool run_words(IoShell *shell, int argc, char **argv)
         fprintf(stderr, "no file open, try 'help open'\n");
         return false;
     }
-    if (!check_arg_count(c, argc - 1)) {
+    if (!check_arg_count(c, argv[0], argc - 1)) {
         return false;
     }
     if ((c->flags & IO_WRITES) && !blk_is_writable(shell->blk)) {
@@ -251,7 +267,7 @@ static bool run_words(IoShell *shell, int argc, char **argv)
 
 bool io_shell_run_line(IoShell *shell, const char *line)
 {
-    g_auto(GStrv) pieces = g_strsplit_set(line, " \t\r\n", -1);
+    g_auto(GStrv) pieces = g_strsplit_set(line, " \n", -1);
     g_autofree char **words = g_new0(char *, g_strv_length(pieces) + 1);
     int count = 0;
     bool ok;

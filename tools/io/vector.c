@@ -6,12 +6,15 @@
 #include <getopt.h>
 #include <stdio.h>
 
+#include "common/tool.h"
+
 /* One request with its memory; freed when its result has been printed. */
 typedef struct VectorRequest {
     IoShell *shell;
-    bool is_write, dump, inject_error, zeroes;
+    bool is_write, dump, zeroes;
+    bool injected;              /* -i: it has said that it injects a request, and makes none */
     int flags;                  /* BDRV_REQ_* */
-    const char *pattern_text;
+    bool verify;                /* -P of a read */
     int pattern;
     const char *failure_verb;   /* "readv", "writev", "aio_write" */
     uint8_t *buf;
@@ -41,7 +44,8 @@ static void vector_request_free(VectorRequest *req)
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(VectorRequest, vector_request_free)
 
-static bool vector_getopt(VectorRequest *req, const char *letters, int argc, char **argv)
+/* Returns 0; '?' for what the usage line tells; another letter: it has said what is wrong. */
+static int vector_getopt(VectorRequest *req, const char *letters, int argc, char **argv)
 {
     int c;
 
@@ -49,39 +53,64 @@ static bool vector_getopt(VectorRequest *req, const char *letters, int argc, cha
         switch (c) {
         case 'C': req->report.machine = true; break;
         case 'f': req->flags |= BDRV_REQ_FUA; break;
-        case 'i': req->inject_error = true; break;
-        case 'P': req->pattern_text = optarg; break;
+        case 'i':
+            printf("injecting invalid %s request\n", req->is_write ? "write" : "read");
+            req->injected = true;
+            return c;
+        case 'P':
+            req->verify = !req->is_write;
+            if (!io_parse_pattern(optarg, &req->pattern)) {
+                return c;
+            }
+            break;
         case 'q': req->report.quiet = true; break;
         case 'u': req->flags |= BDRV_REQ_MAY_UNMAP; break;
         case 'v': req->dump = true; break;
         case 'z': req->zeroes = true; break;
-        default: return false;
+        default: return '?';
         }
     }
-    return optind <= argc - 2;
+    return optind <= argc - 2 ? 0 : '?';
+}
+
+/* The sum of the lengths; -1: it has said what is wrong. */
+static int64_t vector_parse_lengths(int argc, char **argv)
+{
+    int64_t total = 0;
+
+    for (int i = optind + 1; i < argc; i++) {
+        int64_t length;
+
+        if (!io_parse_number(argv[i], &length)) {
+            return -1;
+        }
+        if (length > BDRV_REQUEST_MAX_BYTES) {
+            printf("Argument '%s' exceeds maximum size %" PRId64 "\n", argv[i],
+                   BDRV_REQUEST_MAX_BYTES);
+            return -1;
+        }
+        total += length;
+        if (total > BDRV_REQUEST_MAX_BYTES) {
+            printf("The total number of bytes exceed the maximum size %" PRId64 "\n",
+                   BDRV_REQUEST_MAX_BYTES);
+            return -1;
+        }
+    }
+    return total;
 }
 
 /* "off len [len..]": one buffer, cut into the elements. */
-static bool vector_parse_lengths(VectorRequest *req, int argc, char **argv)
+static bool vector_parse_range(VectorRequest *req, int argc, char **argv)
 {
-    int64_t total = 0;
+    int64_t total;
     uint8_t *p;
 
     if (!io_parse_number(argv[optind], &req->report.offset)) {
         return false;
     }
-    for (int i = optind + 1; i < argc; i++) {
-        int64_t length;
-
-        if (!io_parse_length(argv[i], &length)) {
-            return false;
-        }
-        total += length;
-        if (total > BDRV_REQUEST_MAX_BYTES) {
-            printf("length cannot exceed %" PRId64 ", given %s\n", BDRV_REQUEST_MAX_BYTES,
-                   argv[i]);
-            return false;
-        }
+    total = vector_parse_lengths(argc, argv);
+    if (total < 0) {
+        return false;
     }
     req->report.requested = total;
     req->buf = io_buffer_new(req->shell, total, req->is_write ? req->pattern : 0xab);
@@ -90,38 +119,47 @@ static bool vector_parse_lengths(VectorRequest *req, int argc, char **argv)
     }
     p = req->buf;
     for (int i = optind + 1; i < argc; i++) {
-        int64_t length = 0;
+        uint64_t length = 0;
 
-        io_parse_length(argv[i], &length);
+        cairn_parse_size(argv[i], &length, NULL);       /* which has been found right */
         io_vector_add(&req->iov, p, (size_t)length);
         p += length;
     }
     return true;
 }
 
-/* Options and arguments; false: it has said what is wrong. */
-static bool vector_parse(VectorRequest *req, const char *letters, int argc, char **argv)
+/* "off len" of zeroes to write, which need no memory. */
+static bool vector_parse_zeroes(VectorRequest *req, int argc, char **argv)
 {
-    if (!vector_getopt(req, letters, argc, argv)) {
+    if (optind != argc - 2) {
+        printf("-z supports only a single length parameter\n");
+        return false;
+    }
+    return io_parse_number(argv[optind], &req->report.offset) &&
+           io_parse_number(argv[optind + 1], &req->report.requested);
+}
+
+static bool vector_parse_options(VectorRequest *req, const char *letters, int argc, char **argv)
+{
+    int c = vector_getopt(req, letters, argc, argv);
+
+    if (c == '?') {
         io_print_usage(argv[0]);
-        return false;
-    }
-    if (req->zeroes && (req->pattern_text || optind != argc - 2)) {
-        if (req->pattern_text) {
-            printf("-z and -P cannot be specified at the same time\n");
-        } else {
-            printf("-z supports only a single length parameter\n");
-        }
-        return false;
-    }
-    if ((req->flags & BDRV_REQ_MAY_UNMAP) && !req->zeroes) {
+    } else if (!c && (req->flags & BDRV_REQ_MAY_UNMAP) && !req->zeroes) {
         printf("-u requires -z to be specified\n");
         return false;
     }
-    if (req->pattern_text && !io_parse_pattern(req->pattern_text, &req->pattern)) {
+    return !c;
+}
+
+/* Options and arguments; false: it has said what is wrong. */
+static bool vector_parse(VectorRequest *req, const char *letters, int argc, char **argv)
+{
+    if (!vector_parse_options(req, letters, argc, argv)) {
         return false;
     }
-    return vector_parse_lengths(req, argc, argv);
+    return req->zeroes ? vector_parse_zeroes(req, argc, argv)
+                       : vector_parse_range(req, argc, argv);
 }
 
 /* Prints what came of a request. Returns whether all was as asked. */
@@ -133,7 +171,7 @@ static bool vector_finish(VectorRequest *req, int ret)
         printf("%s failed: %s\n", req->failure_verb, g_strerror(-ret));
         return false;
     }
-    if (!req->is_write && req->pattern_text) {
+    if (req->verify) {
         ok = io_verify(req->buf, req->report.requested, req->pattern, req->report.offset);
     }
     if (req->dump && !req->report.quiet) {
@@ -177,25 +215,13 @@ static void aio_done(void *opaque, int ret)
     vector_request_free(req);
 }
 
-/* -i: says that it injects a request that is invalid, and makes none. */
-static bool aio_injected(const VectorRequest *req)
-{
-    if (req->inject_error) {
-        printf("injecting invalid %s request\n", req->is_write ? "write" : "read");
-    }
-    return req->inject_error;
-}
-
 bool io_cmd_aio_read(IoShell *shell, int argc, char **argv)
 {
     g_autoptr(VectorRequest) req = vector_request_new(shell, false, "readv");
     VectorRequest *running;
 
     if (!vector_parse(req, "CiP:qv", argc, argv)) {
-        return false;
-    }
-    if (aio_injected(req)) {
-        return true;
+        return req->injected;
     }
     shell->pending++;
     req->report.start_us = g_get_monotonic_time();
@@ -210,10 +236,7 @@ bool io_cmd_aio_write(IoShell *shell, int argc, char **argv)
     VectorRequest *running;
 
     if (!vector_parse(req, "CfiP:quz", argc, argv)) {
-        return false;
-    }
-    if (aio_injected(req)) {
-        return true;
+        return req->injected;
     }
     shell->pending++;
     req->report.start_us = g_get_monotonic_time();

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: MIT
+"""Where cairn-io answers otherwise than the peer on purpose; the form is that of differences.py."""
+
+ADDED_LINES = [
+    ("stderr", r"Its own options are: [\w., -]+\.", "an unknown option names the options known"),
+    ("stderr", r"Accepted values: raw, base64", "a refused value names those accepted"),
+    ("stderr", r"Known types: [\w, -]+", "an unknown type names the types known"),
+]
+
+OWN_WORDS = "help is each tool's own text"
+NOT_YET = "reopen and the breakpoint commands are not there yet; sleep names its argument"
+AIO_STATUS = "the peer's exit status hides that an asynchronous request failed"
+WRITES_OVER_DATA = ("a compressed write on an allocated cluster: the peer puts the deflated bytes into the plain "
+                    "cluster, and garbage is read back")
+IGNORES_DISCARD = "data is given away only by who asks for it: discard=ignore is the default"
+
+RESULT = r"{} {}/{} bytes at offset {}\n.*; TIME \(RATE\)\n"
+
+
+def result(verb, count, offset):
+    return RESULT.format(verb, count, count, offset)
+
+
+def differs(why, **own):
+    return {"why": why, **own}
+
+
+def on_q(command):
+    return f'-f qcow q.qcow -c "{command}"'
+
+
+DIFFERENCES = {
+    "-c help": differs(NOT_YET, stdout=r"(\w+ .*SUMMARY\n){21}\nUse 'help commandname' for extended help\.\n"),
+    "-c ?": differs(NOT_YET, stdout=r"(\w+ .*SUMMARY\n){21}\nUse 'help commandname' for extended help\.\n"),
+    "-c 'help read'": differs(OWN_WORDS, stdout=r"read \[.*SUMMARY\n\n( .*\n|\n)+"),
+    "-c 'help aio_write'": differs(OWN_WORDS, stdout=r"aio_write \[.*SUMMARY\n\n( .*\n|\n)+"),
+    "--image-opts s.raw": differs(
+        "a bare first word is a node's name, as in the other tools; the peer takes it for an option that is on",
+        stderr=r"qemu-io: can't open: Cannot find device='s.raw' nor node-name='s.raw'\n"),
+    "--image-opts driver=file,filename=s.raw -c 'read 0 512' -c info": differs(
+        "the peer prints the name twice for protocols",
+        stdout=result("read", 512, 0) + r"format name: file\ncluster size: 0 bytes\n"
+               r"vm state offset: 0 bytes\n"),
+    on_q("read -a 0 1"): differs(
+        "the peer's usage line names -a, which it then refuses", status=[0], stderr="",
+        stdout=result("read", 1, 0)),
+    on_q("truncate 1 2"): differs(
+        "a word too many is an error, not ignored", stderr="",
+        stdout=r"truncate \[-m prealloc_mode\] off -- SUMMARY\n"),
+    on_q("truncate -m off"): differs(
+        "the peer crashes", status=[1], stdout=r"truncate \[-m prealloc_mode\] off -- SUMMARY\n"),
+    on_q("write -c 0 4k"): differs(WRITES_OVER_DATA, files=["q.qcow"]),
+    on_q("write -c 512 4k"): differs(
+        "the peer stores the data at the cluster's start and says that all is well", status=[1],
+        stdout=r"write failed: Invalid argument\n", files=["q.qcow"]),
+    '-f qcow oq.qcow -c "write -c -P 3 64k 512"': differs(
+        WRITES_OVER_DATA, files=["oq.qcow", "q.qcow"]),
+    "-f qcow odd.qcow -c 'write -c -P 1 999424 1k'": differs(WRITES_OVER_DATA, files=["odd.qcow"]),
+    "--object secret,id=s,data=abc --image-opts driver=qcow,file.filename=enc.qcow,encrypt.key-secret=s"
+    ' -c "write -c 0 4k"': differs(
+        "compressed data would lie there unencrypted", status=[1],
+        stdout=r"write failed: Operation not supported\n", files=["enc.qcow"]),
+    '-f raw s.raw -c "discard 0 64k"': differs(IGNORES_DISCARD, files=["s.raw"]),
+    "-f raw s.raw -c 'write -P 7 0 64k' -c 'discard 0 64k' -c 'read -P 7 0 64k'": differs(
+        IGNORES_DISCARD, status=[0], files=["s.raw"],
+        stdout=result("wrote", 65536, 0) + result("discard", 65536, 0) + result("read", 65536, 0)),
+    '-f raw u.raw -c "discard 0 512"': differs(IGNORES_DISCARD, files=["u.raw"]),
+    "-d unmap -c 'open -o driver=raw s.raw' -c 'discard 0 64k' -c map": differs(
+        IGNORES_DISCARD + ", of \"open\" too, which has a -d of its own", files=["s.raw"]),
+    "-f qcow q.qcow -c 'aio_read 2M 4k'": differs(AIO_STATUS, status=[1]),
+    "-f qcow q.qcow -c 'aio_write 2M 4k' -c aio_flush": differs(AIO_STATUS, status=[1]),
+    "-f qcow q.qcow -c 'aio_read -P 7 0 4k' -c aio_flush -c length": differs(AIO_STATUS, status=[1]),
+    on_q("aio_write -z 0 3G"): differs(AIO_STATUS, status=[1]),
+    "-c 'open -o bogus=1 s.raw'": differs(
+        "nothing is opened, so nothing is guessed and warned of",
+        stderr=r"qemu-io: can't open device s.raw: Block format 'raw' does not support the option 'bogus'\n"
+               r"Its own options are: .*\n"),
+    "-c 'open -r -o read-only=off,driver=raw s.raw' -c 'write 0 1'": differs(
+        "-r is the last word", status=[1], stdout="", stderr=r"qemu-io: Block node is read-only\n",
+        files=["s.raw"]),
+}
