@@ -26,10 +26,22 @@ def listed_options(text):
     return names
 
 
+def member_names(structs, members, prefix=""):
+    names = set()
+    for member in members:
+        name = prefix + member["name"]
+        if member["type"] in structs:
+            names |= member_names(structs, structs[member["type"]]["members"], name + ".")
+        else:
+            names.add(name)
+    return names
+
+
 def schema_options(schema, driver):
-    for entry in schema:
+    structs = {entry["struct"]: entry for entry in schema if "struct" in entry}
+    for entry in structs.values():
         if entry.get("driver") == driver and entry.get("options") == "runtime":
-            return {member["name"] for member in entry["members"]}
+            return member_names(structs, entry["members"])
     return set()
 
 

@@ -329,6 +329,10 @@ int coroutine_fn qcow_co_flush(BlockDriverState *bs)
 
 bool qcow_checkpoint_due_locked(QcowState *s)
 {
-    return s->new_data >= QCOW_CHECKPOINT_DATA || s->cache.dirty_bytes >= QCOW_CHECKPOINT_TABLES ||
-           (s->dirty_since && g_get_monotonic_time() - s->dirty_since >= QCOW_CHECKPOINT_USEC);
+    if (s->cache.dirty_bytes >= QCOW_CHECKPOINT_TABLES) {
+        return true;            /* memory is bounded: wait for it */
+    }
+    return !s->flush.running &&
+           (s->new_data >= QCOW_CHECKPOINT_DATA ||
+            (s->dirty_since && g_get_monotonic_time() - s->dirty_since >= QCOW_CHECKPOINT_USEC));
 }

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "block/drivers.h"
@@ -167,7 +168,7 @@ static bool qcow_open_buffers(BlockDriverState *bs, GError **error)
 {
     QcowState *s = bs->opaque;
 
-    s->zeroes = bdrv_buffer_alloc(bs, QCOW_ZERO_BYTES);
+    s->zeroes = aligned_alloc(4096, QCOW_ZERO_BYTES);      /* good for O_DIRECT, should it come by reopen */
     s->stream_data = g_try_malloc(s->g.cluster_size);
     if (!s->zeroes || !s->stream_data) {
         cairn_set_error(error, ENOMEM, "Could not allocate memory for '%s'", bs->filename);
@@ -243,7 +244,7 @@ static void qcow_close(BlockDriverState *bs)
     g_clear_pointer(&s->tables_at, g_array_unref);
     g_clear_pointer(&s->suspects, g_array_unref);
     g_clear_pointer(&s->crypto, qcrypto_block_free);
-    g_clear_pointer(&s->zeroes, bdrv_buffer_free);
+    g_clear_pointer(&s->zeroes, free);
     g_clear_pointer(&s->stream_data, g_free);
     g_mutex_clear(&s->lock);
     g_mutex_clear(&s->stream_lock);

@@ -37,7 +37,7 @@ MemDisk *mem_disk_new(const void *data, int64_t size)
     g_mutex_init(&d->lock);
     d->id = g_strdup_printf("disk%d", g_atomic_int_add(&next, 1));
     disk_grow(d, size);
-    if (data) {
+    if (data && size) {
         memcpy(d->data, data, size);
     }
     g_mutex_lock(&disks_lock);
