@@ -25,8 +25,10 @@ void bdrv_run_co(CoroutineEntry *entry, void *opaque)
     RunCo r = { .entry = entry, .opaque = opaque };
 
     g_assert(!coroutine_in());
+    work_patient_begin();
     coroutine_enter(coroutine_create(run_co_entry, &r));
     aio_context_poll_until(aio, &r.is_done);
+    work_patient_end();
 }
 
 /* ---- of a child ----------------------------------------------------------- */

@@ -1,12 +1,29 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Worker threads and buffers for drivers. The pools are the context's, made when first used.
+ *
+ * A write to the page cache is a copy, cheaper than handing it to a worker, whose processor would have to fetch the
+ * data from this one's cache: but now and then the kernel makes it wait for the disk. So it is handed over where
+ * the thread's loop serves others, and done at once in a thread that waits for it anyway.
  */
 #include "block/block-int.h"
 
 #include <stdlib.h>
 
 #define WORK_IO_THREADS 64
+
+/* How many blocking calls and jobs this thread is in. */
+static __thread int work_patience;
+
+void work_patient_begin(void)
+{
+    work_patience++;
+}
+
+void work_patient_end(void)
+{
+    work_patience--;
+}
 
 /* The pool in *@slot. Two threads may make one at once: the second gives its own up. */
 static WorkerPool *work_pool(WorkerPool **slot, int threads)
@@ -28,7 +45,12 @@ int coroutine_fn bdrv_co_run_work(BlockDriverState *bs, BdrvWorkKind kind,
                                   int (*func)(void *opaque), void *opaque)
 {
     CairnContext *ctx = bs->priv->ctx;
-    WorkerPool *pool = kind == BDRV_WORK_CPU
+    WorkerPool *pool;
+
+    if (kind == BDRV_WORK_CACHED_WRITE && work_patience) {
+        return func(opaque);
+    }
+    pool = kind == BDRV_WORK_CPU
         ? work_pool(&ctx->cpu_pool, g_get_num_processors())
         : work_pool(&ctx->io_pool, WORK_IO_THREADS);
 

@@ -154,8 +154,10 @@ static int coroutine_fn threads_co_pwritev(BlockDriverState *bs, const IOVector 
     FileJob job = {
         .bs = bs, .s = bs->opaque, .iov = iov, .offset = offset, .is_fua = fua,
     };
+    bool is_cached = !fua && !job.s->is_direct;
 
-    return bdrv_co_run_work(bs, BDRV_WORK_IO, file_write_job, &job);
+    return bdrv_co_run_work(bs, is_cached ? BDRV_WORK_CACHED_WRITE : BDRV_WORK_IO,
+                            file_write_job, &job);
 }
 
 int coroutine_fn file_co_pwritev(BlockDriverState *bs, int64_t offset, int64_t bytes,

@@ -65,10 +65,12 @@ int pipeline_run(Pipeline *pipe)
     g_mutex_init(&pipe->lock);
     co_queue_init(&pipe->turns);
     pipe->running = pipe->workers;
+    work_patient_begin();
     for (int i = 0; i < pipe->workers; i++) {
         coroutine_enter(coroutine_create(pipeline_worker, pipe));
     }
     aio_context_poll_until(aio, &pipe->is_done);
+    work_patient_end();
     co_mutex_destroy(&pipe->take_lock);
     g_mutex_clear(&pipe->lock);
     return pipe->ret;
