@@ -227,6 +227,8 @@ BlockDriverState *bdrv_open(CairnContext *ctx, const char *filename, const char 
 /* Opens what the options of @bs say of a child, during the driver's open; the caller attaches it. */
 BlockDriverState *bdrv_open_child_node(BlockDriverState *bs, const char *name,
                                        BdrvChildRole role, GError **error);
+/* The error about an option that @drv does not know: names the ones it has. */
+void bdrv_refuse_option(const BlockDriver *drv, const char *key, GError **error);
 bool bdrv_reopen_backend(BlockBackend *blk, const QDict *options, GError **error);
 
 /* @common: typed. Puts the node's own options over the @flags that it inherits. */

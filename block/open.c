@@ -267,10 +267,14 @@ static bool open_driver(BdrvOpening *o, GError **error)
 
 /* ---- afterwards ---- */
 
-static void open_hint_options(const BlockDriver *drv, GError **error)
+void bdrv_refuse_option(const BlockDriver *drv, const char *key, GError **error)
 {
     g_autoptr(GString) names = g_string_new(NULL);
 
+    cairn_set_error(error, EINVAL,
+                    drv->protocol_name ? "Block protocol '%s' doesn't support the option '%s'"
+                                       : "Block format '%s' does not support the option '%s'",
+                    drv->format_name, key);
     for (const OptionDesc *desc = drv->runtime_options; desc && desc->name; desc++) {
         g_string_append_printf(names, "%s%s", names->len ? ", " : "", desc->name);
     }
@@ -294,11 +298,7 @@ static bool open_check_leftover(BdrvOpening *o, GError **error)
     if (qdict_size(o->options) == 0) {
         return true;
     }
-    cairn_set_error(error, EINVAL,
-                    drv->protocol_name ? "Block protocol '%s' doesn't support the option '%s'"
-                                       : "Block format '%s' does not support the option '%s'",
-                    drv->format_name, qdict_key_at(o->options, 0));
-    open_hint_options(drv, error);
+    bdrv_refuse_option(drv, qdict_key_at(o->options, 0), error);
     return false;
 }
 

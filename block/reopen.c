@@ -150,11 +150,7 @@ static bool reopen_check_leftover(const BlockDriverState *bs, const QDict *chang
     if (qdict_size(changes) == 0) {
         return true;
     }
-    cairn_set_error(error, EINVAL,
-                    bs->drv->protocol_name
-                    ? "Block protocol '%s' doesn't support the option '%s'"
-                    : "Block format '%s' does not support the option '%s'",
-                    bs->drv->format_name, qdict_key_at(changes, 0));
+    bdrv_refuse_option(bs->drv, qdict_key_at(changes, 0), error);
     return false;
 }
 

@@ -109,9 +109,11 @@ static const struct {
     { "/reopen/force-share/cannot-change", "force-share=on",
       "Cannot change the option 'force-share'" },
     { "/reopen/unknown/is-refused", "bogus=1",
-      "Block format 'tf' does not support the option 'bogus'" },
+      "Block format 'tf' does not support the option 'bogus'\n"
+      "Its own options are: flavour, speed." },
     { "/reopen/unknown-of-child/is-refused", "file.bogus=1",
-      "Block protocol 'mem' doesn't support the option 'bogus'" },
+      "Block protocol 'mem' doesn't support the option 'bogus'\n"
+      "Its own options are: size, hex, fail-perm, fail-reopen, level." },
     { "/reopen/bad-value/is-refused", "read-only=x",
       "Parameter 'read-only' expects 'on' or 'off'" },
     { "/reopen/driver-without-prepare/keeps-its-options", "speed=7",
