@@ -60,6 +60,10 @@ DIFFERENCES = {
     ' -c "write -c 0 4k"': differs(
         "compressed data would lie there unencrypted", status=[1],
         stdout=r"write failed: Operation not supported\n", files=["enc.qcow"]),
+    "--object secret,id=s,data=abc --image-opts driver=qcow,file.filename=q.qcow,encrypt.key-secret=s"
+    " -c length": differs(
+        "a secret that serves nothing is a mistake that somebody should hear of",
+        stderr=r"qemu-io: warning: 'q\.qcow' is not encrypted: the secret 's' is not used\n"),
     '-f raw s.raw -c "discard 0 64k"': differs(IGNORES_DISCARD, files=["s.raw"]),
     "-f raw s.raw -c 'write -P 7 0 64k' -c 'discard 0 64k' -c 'read -P 7 0 64k'": differs(
         IGNORES_DISCARD, status=[0], files=["s.raw"],

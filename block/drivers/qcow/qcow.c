@@ -72,6 +72,19 @@ static bool qcow_open_check_format_option(const QcowState *s, const char *format
     return true;
 }
 
+/* Without I/O no key is needed, but one that could not serve would be found out only later. */
+static void qcow_warn_unfit_key(BlockDriverState *bs, const char *key)
+{
+    g_autoptr(GError) unfit = NULL;
+    QCryptoBlock *trial = key ? qcrypto_block_open("aes", bdrv_get_secrets(bs), key, NULL, 0,
+                                                   &unfit) : NULL;
+
+    if (unfit) {
+        bdrv_warn(bs, "'%s': %s", bs->filename, unfit->message);
+    }
+    g_clear_pointer(&trial, qcrypto_block_free);
+}
+
 static bool qcow_open_crypto(BlockDriverState *bs, QDict *opts, int flags, GError **error)
 {
     QcowState *s = bs->opaque;
@@ -81,6 +94,9 @@ static bool qcow_open_crypto(BlockDriverState *bs, QDict *opts, int flags, GErro
         return false;
     }
     if (s->header.crypt == QCOW_CRYPT_NONE) {
+        if (key) {
+            bdrv_warn(bs, "'%s' is not encrypted: the secret '%s' is not used", bs->filename, key);
+        }
         return true;
     }
     bs->encrypted = true;
@@ -91,8 +107,13 @@ static bool qcow_open_crypto(BlockDriverState *bs, QDict *opts, int flags, GErro
                                 "unencrypted qcow or raw image.");
         return false;
     }
+    if (!(flags & BLK_O_NO_IO)) {
+        s->crypto = qcrypto_block_open("aes", bdrv_get_secrets(bs), key, NULL, 0, error);
+        return s->crypto != NULL;
+    }
+    qcow_warn_unfit_key(bs, key);
     s->crypto = qcrypto_block_open("aes", bdrv_get_secrets(bs), key, NULL,
-                                   flags & BLK_O_NO_IO ? QCRYPTO_BLOCK_OPEN_NO_IO : 0, error);
+                                   QCRYPTO_BLOCK_OPEN_NO_IO, error);
     return s->crypto != NULL;
 }
 

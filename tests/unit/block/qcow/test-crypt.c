@@ -205,6 +205,38 @@ static void test_opening(void)
     mem_close_ok(blk);
 }
 
+static void keep_warning(const char *text, void *opaque)
+{
+    char **last = opaque;
+
+    g_free(*last);
+    *last = g_strdup(text);
+}
+
+static void test_useless_secret(void)
+{
+    static const struct {
+        bool is_encrypted;
+        const char *options, *warning;
+    } cases[] = {
+        { true, "encrypt.key-secret=s", NULL },
+        { true, "encrypt.key-secret=x", "No secret with id 'x'" },
+        { false, NULL, NULL },
+        { false, "encrypt.key-secret=s", "is not encrypted: the secret 's' is not used" },
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(MemDisk) d = cases[i].is_encrypted ? image_encrypted() : image_new(SIZE, 12, 9);
+        g_autofree char *heard = NULL;
+
+        cairn_context_set_warn_func(ctx, keep_warning, &heard);
+        mem_close_ok(open_with(d, NULL, cases[i].options, BLK_O_NO_IO));
+        cairn_context_set_warn_func(ctx, NULL, NULL);
+        g_assert_true(!heard == !cases[i].warning);
+        g_assert_true(!heard || strstr(heard, cases[i].warning));
+    }
+}
+
 static void test_restricted(void)
 {
     g_autoptr(MemDisk) d = image_encrypted();
@@ -233,6 +265,7 @@ int main(int argc, char **argv)
     g_test_add_func("/qcow/crypt/status/gives-no-offset", test_status_has_no_offset);
     g_test_add_func("/qcow/crypt/compressed-write/is-refused", test_compressed_is_refused);
     g_test_add_func("/qcow/crypt/opening/needs-the-right-options", test_opening);
+    g_test_add_func("/qcow/crypt/secret-of-no-use/is-warned-of", test_useless_secret);
     g_test_add_func("/qcow/crypt/restricted-mode/is-refused", test_restricted);
     ret = g_test_run();
     cairn_context_unref(ctx);
