@@ -62,7 +62,7 @@ static void usage_name_of_link(ToolFolder *f, gconstpointer data)
     g_auto(GStrv) argv = NULL;
     g_autofree char *err = NULL;
 
-    g_assert_cmpint(symlink(g_getenv("CAIRN_IMG"), link), ==, 0);
+    g_assert_cmpint(symlink(g_getenv("CAIRN_TOOL"), link), ==, 0);
     argv = g_strsplit(line = g_strdup_printf("%s nope", link), " ", -1);
     g_assert_true(g_spawn_sync(NULL, argv, NULL, 0, NULL, NULL, NULL, &err, NULL, NULL));
     g_assert_true(g_str_has_prefix(err, "qemu-img: Command not found: nope\n"
@@ -415,7 +415,7 @@ static char *process_arguments(GPid pid)
 /* The secret is in the list until the tool has read it; the copy that it then makes takes for ever. */
 static void secret_leaves_process_list(ToolFolder *f, gconstpointer data)
 {
-    char *argv[] = { (char *)g_getenv("CAIRN_IMG"), "convert", "-r", "1", "--object",
+    char *argv[] = { (char *)g_getenv("CAIRN_TOOL"), "convert", "-r", "1", "--object",
                      "secret,id=s,data=canary", "a.raw", "b.raw", NULL };
     g_autofree char *arguments = NULL;
     GPid pid;

@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define TOOL_VARIABLE "CAIRN_IMG"
+#define TOOL_VARIABLE "CAIRN_TOOL"
 
 void tool_folder_setup(ToolFolder *folder, gconstpointer data)
 {

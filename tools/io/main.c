@@ -8,13 +8,13 @@
 
 #include "common/tool.h"
 
-enum { OPT_OBJECT = 256, OPT_IMAGE_OPTS };
+enum { OPT_OBJECT = 256, OPT_IMAGE_OPTS, OPT_STRICT };
 
 typedef struct IoArgs {
     GPtrArray *commands;        /* char *, not owned: -c */
     GPtrArray *objects;         /* char *, not owned: --object */
     IoOpenOptions open;
-    bool image_opts, misalign;
+    bool image_opts, misalign, strict;
     const char *name;           /* NULL: no image named */
 } IoArgs;
 
@@ -37,6 +37,8 @@ static void print_help(void)
            "  -d, --discard MODE   ignore (default) or unmap\n"
            "  -T, --trace SPEC     accepted, ignored\n"
            "  -U, --force-share    share the image: take no locks (with -r)\n"
+           "  --strict             follow names in images only within the image's folder,\n"
+           "                       and do not guess the format of backing files\n"
            "  -h, --help           this text\n"
            "  -V, --version        the version\n"
            "\n"
@@ -59,6 +61,7 @@ static int parse_option(IoArgs *args, int c)
     case 'U': args->open.force_share = true; break;
     case OPT_OBJECT: g_ptr_array_add(args->objects, optarg); break;
     case OPT_IMAGE_OPTS: args->image_opts = true; break;
+    case OPT_STRICT: args->strict = true; break;
     case 's': case 'C':
         io_error("-%c is not supported yet", c);
         return EXIT_FAILURE;
@@ -95,6 +98,7 @@ static bool parse_args(IoArgs *args, int argc, char **argv)
         { "object", required_argument, NULL, OPT_OBJECT },
         { "read-only", no_argument, NULL, 'r' },
         { "snapshot", no_argument, NULL, 's' },
+        { "strict", no_argument, NULL, OPT_STRICT },
         { "trace", required_argument, NULL, 'T' },
         { "version", no_argument, NULL, 'V' },
         { NULL },
@@ -168,7 +172,7 @@ int main(int argc, char **argv)
     if (!parse_args(&args, argc, argv)) {
         return EXIT_FAILURE;
     }
-    ctx = tool_context_new(false);
+    ctx = tool_context_new(args.strict);
     shell.ctx = ctx;
     shell.aio = aio_context_ensure();
     shell.misalign = args.misalign;
