@@ -59,6 +59,15 @@ read_overlay() {
     tail -n +2 "$work/out" | tr -d '\n' | cmp - "$work/want"
 }
 
+pages_are_installed() {
+    local page
+
+    for page in "$source"/man/*.[1-9]; do
+        find "$work/root" -name "$(basename "$page")" | grep . || return 1
+    done
+}
+
+ok "every man page is installed" pages_are_installed
 ok "the installed tools make an encrypted overlay" make_overlay
 ok "read-overlay reads it" read_overlay
 ok "memory-disk stacks qcow on a driver of its own" \
