@@ -32,8 +32,8 @@ export PKG_CONFIG_PATH LD_LIBRARY_PATH
 bin=$(dirname "$(find "$work/root" -name cairn-img)")
 
 compile() {
-    # shellcheck disable=SC2046  # a list of words
-    ${CC:-cc} -Wall -Werror -o "$work/$1" "$source/examples/$1.c" \
+    # shellcheck disable=SC2046,SC2086  # lists of words
+    ${CC:-cc} ${CFLAGS:-} -Wall -Werror -o "$work/$1" "$source/examples/$1.c" \
         $(pkg-config --cflags --libs cairn)
 }
 
