@@ -117,6 +117,15 @@ int coroutine_fn qcow_alloc_locked(BlockDriverState *bs, int64_t guest, int64_t 
     return 0;
 }
 
+void qcow_add_gap_locked(QcowState *s, int64_t from, int64_t to)
+{
+    QcowRange gap = { from, to - from };
+
+    if (to > from) {
+        g_array_append_val(s->gaps, gap);
+    }
+}
+
 void qcow_alloc_written_locked(QcowState *s, QcowNew *n, int ret)
 {
     if (n->place) {
@@ -125,6 +134,10 @@ void qcow_alloc_written_locked(QcowState *s, QcowNew *n, int ret)
     }
     if (ret == 0) {
         s->file_end = MAX(s->file_end, n->start + n->bytes);
+        qcow_add_gap_locked(s, n->before, qcow_new_first(n));
+        if (n->place) {
+            qcow_add_gap_locked(s, n->place + s->g.l2_bytes, n->start);
+        }
         return;
     }
     if (s->cursor != n->after) {

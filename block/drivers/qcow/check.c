@@ -10,6 +10,7 @@
 
 #include <errno.h>
 
+#define CHECK_BLOCK 4096                /* bytes: a block of usual hosts */
 #define CHECK_MAX_REPORTS 1000          /* lines; a hostile image could give millions */
 
 typedef struct QcowCheck {
@@ -218,22 +219,24 @@ static int64_t coroutine_fn check_held(QcowCheck *c, int64_t offset, int64_t byt
     return held;
 }
 
+/* Counted in whole blocks of the host: it cannot give back less. */
 static void coroutine_fn check_leaks(QcowCheck *c)
 {
     QcowState *s = c->bs->opaque;
-    int64_t least = MAX(s->g.cluster_size, 4096);
+    int64_t least = MAX(s->g.cluster_size, CHECK_BLOCK);
     int64_t offset = 0, bytes;
 
     while (qcow_use_map_next_free(c->use, &offset, &bytes)) {
-        int64_t held = MIN(bytes, c->end - offset);
+        int64_t from = ROUND_UP_TO(offset, CHECK_BLOCK);
+        int64_t held = ROUND_DOWN_TO(MIN(offset + bytes, c->end), CHECK_BLOCK) - from;
 
         if (held >= least) {
-            held = check_held(c, offset, held);
+            held = check_held(c, from, held);
         }
         if (held >= least) {
             c->result->leaks += held / s->g.cluster_size;
             check_report(c, "Leaked: %" PRId64 " bytes at offset %#" PRIx64 " belong to nothing",
-                         held, (uint64_t)offset);
+                         held, (uint64_t)from);
         }
         offset += bytes;
     }

@@ -111,6 +111,7 @@ static int flush_snapshot_locked(QcowState *s, GArray *items)
         t->is_dirty = false;
     }
     g_ptr_array_set_size(s->cache.dirty, 0);
+    qcow_add_gap_locked(s, s->cursor, ROUND_UP_TO(s->cursor, 512));
     s->cursor = ROUND_UP_TO(s->cursor, 512);    /* compress.c, 2 */
     s->new_data = 0;
     s->dirty_since = 0;
@@ -236,18 +237,18 @@ static void flush_item_undo_locked(QcowState *s, FlushItem *item)
 static void coroutine_fn flush_punch(BlockDriverState *bs)
 {
     QcowState *s = bs->opaque;
-    GArray *ranges;
+    g_autoptr(GArray) gaps = NULL;
+    g_autoptr(GArray) ranges = NULL;
 
     g_mutex_lock(&s->lock);
     ranges = qcow_epoch_reap_locked(s);
-    g_mutex_unlock(&s->lock);
-    for (guint i = 0; ranges && i < ranges->len; i++) {
-        const QcowRange *r = &g_array_index(ranges, QcowRange, i);
-
-        bdrv_co_pdiscard(bs->file, r->offset, r->bytes);    /* only space: may fail */
+    if (s->gaps->len > 0) {
+        gaps = s->gaps;
+        s->gaps = g_array_new(FALSE, FALSE, sizeof(QcowRange));
     }
-    if (ranges) {
-        g_array_unref(ranges);
+    g_mutex_unlock(&s->lock);
+    if (ranges || gaps) {
+        qcow_punch(bs, ranges, gaps);
     }
 }
 

@@ -5,7 +5,7 @@
  * 1. A request pins the current epoch when it looks a place up, in the same hold of the lock, and unpins when its I/O ends.
  * 2. Space is freed in the current epoch, after its entry has been changed: later look-ups cannot find it. So
  *    only pins of this epoch and of older ones can be on it.
- * 3. It is punched when the change is on disk and all those pins are gone; epochs are taken in order.
+ * 3. It is punched (punch.c) when the change is on disk and all those pins are gone; epochs are taken in order.
  */
 #include "block/drivers/qcow/qcow.h"
 
@@ -57,16 +57,8 @@ void qcow_free_locked(QcowState *s, uint64_t raw)
     QcowEntry e = qcow_entry_decode(raw, s->g.cluster_bits);
     QcowRange r = { .offset = e.offset, .bytes = e.bytes };
 
-    if (e.kind != QCOW_PLAIN && e.kind != QCOW_STREAM) {
-        return;
-    }
-    if (e.kind == QCOW_STREAM) {        /* its first and last sector may hold a neighbour's bytes */
-        int64_t end = ROUND_DOWN_TO(e.offset + e.bytes, 512);
-
-        r.offset = ROUND_UP_TO(e.offset, 512);
-        r.bytes = end - r.offset;
-    }
-    if (r.bytes <= 0 || qcow_is_suspect_locked(s, r.offset, r.bytes) ||
+    if ((e.kind != QCOW_PLAIN && e.kind != QCOW_STREAM) ||
+        qcow_is_suspect_locked(s, r.offset, r.bytes) ||
         qcow_is_metadata_locked(s, r.offset, r.bytes)) {
         return;
     }

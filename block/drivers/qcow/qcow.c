@@ -181,6 +181,7 @@ static void qcow_init_state(BlockDriverState *bs, QDict *opts)
     g_queue_init(&s->claims);
     s->tables_at = g_array_new(FALSE, FALSE, sizeof(int64_t));
     s->suspects = g_array_new(FALSE, FALSE, sizeof(QcowRange));
+    s->gaps = g_array_new(FALSE, FALSE, sizeof(QcowRange));
     qcow_epochs_init(s);
     qcow_cache_init(s, qdict_get_try_int(opts, "l2-cache-size", QCOW_DEFAULT_CACHE));
 }
@@ -262,8 +263,10 @@ static void qcow_close(BlockDriverState *bs)
     qcow_cache_free(s);
     qcow_epochs_free(s);
     qcow_streams_free(s);
+    qcow_punch_forget(s);
     g_clear_pointer(&s->tables_at, g_array_unref);
     g_clear_pointer(&s->suspects, g_array_unref);
+    g_clear_pointer(&s->gaps, g_array_unref);
     g_clear_pointer(&s->crypto, qcrypto_block_free);
     g_clear_pointer(&s->zeroes, free);
     g_clear_pointer(&s->stream_data, g_free);
@@ -368,6 +371,7 @@ static void qcow_forget_all(QcowState *s, int64_t end)
     qcow_epochs_forget_locked(s);
     g_array_set_size(s->tables_at, 0);
     g_array_set_size(s->suspects, 0);
+    g_array_set_size(s->gaps, 0);
     s->all_suspect = false;
     s->file_end = MAX(s->file_end, end);
     s->end_at_open = INT64_MAX;
@@ -396,6 +400,7 @@ static void coroutine_fn qcow_make_empty_entry(void *opaque)
         return;
     }
     qcow_forget_all(s, end);
+    qcow_punch_forget(s);
     run->ok = bdrv_co_truncate(run->bs->file, end, true, PREALLOC_MODE_OFF, run->error);
     if (run->ok) {
         s->file_end = end;

@@ -106,6 +106,8 @@ typedef struct QcowState {
     gint scanned;               /* atomic bool: barrier 0 has been passed */
     gint indexed;               /* atomic bool: tables_at is complete */
 
+    GTree *free_space;          /* QcowRange: free for good; NULL: none yet. Under the flush lock (punch.c) */
+
     GMutex stream_lock;         /* a leaf: guards the two below */
     GSList *inflaters;          /* z_stream *, ready for use */
     GSList *deflaters;
@@ -125,6 +127,7 @@ typedef struct QcowState {
     CoQueue claim_waiters;
     CoQueue placed;             /* waits for QcowTable.placing to end */
     QcowEpoch *oldest, *current;
+    GArray *gaps;               /* QcowRange: skipped by alignment since the last flush (punch.c, 4) */
     QcowFlush flush;
     int64_t new_data;           /* bytes mapped since the last flush began */
     int64_t dirty_since;        /* monotonic microseconds of the first pending entry; 0: none */
@@ -193,6 +196,11 @@ GArray *qcow_epoch_reap_locked(QcowState *s);
 /* Forgets everything freed (make_empty). */
 void qcow_epochs_forget_locked(QcowState *s);
 
+/* ---- punch.c: under the flush lock ---- */
+/* QcowRange, free for good: @ranges are punched (and changed; NULL: none), @gaps were never used. */
+void coroutine_fn qcow_punch(BlockDriverState *bs, GArray *ranges, const GArray *gaps);
+void qcow_punch_forget(QcowState *s);
+
 /* ---- alloc.c ---- */
 void coroutine_fn qcow_claim_locked(QcowState *s, QcowClaim *claim, int64_t offset,
                                     int64_t bytes);
@@ -218,6 +226,8 @@ static inline int64_t qcow_new_first(const QcowNew *n)
 {
     return n->place ? n->place : n->start;
 }
+/* Space that will never be handed out. */
+void qcow_add_gap_locked(QcowState *s, int64_t from, int64_t to);
 /* After the write: published with 0, given back with -errno. The caller then sets the entries, in the same hold of the lock. */
 void qcow_alloc_written_locked(QcowState *s, QcowNew *n, int ret);
 /* Whether entries of @t may be changed: not a table that overlaps something else. */

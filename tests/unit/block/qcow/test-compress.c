@@ -185,6 +185,40 @@ static void test_freed_stream(void)
     mem_close_ok(blk);
 }
 
+/* What neighbours share is punched when the last of them goes: rewriting a compressed image leaks nothing. */
+static void test_rewritten_image(void)
+{
+    g_autoptr(MemDisk) d = image_new(SIZE, 12, 9);
+    g_autofree uint8_t *text = make_text(SIZE);
+    GRand *rand = g_rand_new_with_seed(5);
+    BlockBackend *blk = mem_open_ok(ctx, d, NULL, BLK_O_RDWR);
+    BlockCheckResult r = { 0 };
+    bool done[512] = { false };
+
+    g_assert_cmpint(write_c(blk, 0, 512 * CLUSTER, text), ==, 0);
+    g_assert_cmpint(write_c(blk, 512 * CLUSTER, CLUSTER, text), ==, 0);
+    for (int left = 512; left > 0;) {
+        int i = g_rand_int_range(rand, 0, 512);
+
+        if (!done[i]) {
+            memset(text + i * CLUSTER, i, CLUSTER);
+            g_assert_cmpint(blk_pwrite(blk, i * CLUSTER, CLUSTER, text + i * CLUSTER, 0), ==, 0);
+            done[i] = true;
+            left--;
+        }
+        if (left % 16 == 0) {
+            g_assert_cmpint(blk_flush(blk), ==, 0);
+        }
+    }
+    g_assert_cmpint(blk_flush(blk), ==, 0);
+    g_assert_true(blk_check(blk, &r, BLOCK_CHECK_FIX_NONE, NULL));
+    g_assert_cmpint(r.corruptions, ==, 0);
+    g_assert_cmpint(r.leaks, ==, 0);
+    assert_holds(blk, 0, 512 * CLUSTER, text);
+    mem_close_ok(blk);
+    g_rand_free(rand);
+}
+
 /* After a flush no stream begins in a sector that the flush has made durable. */
 static void test_cursor_after_flush(void)
 {
@@ -226,6 +260,7 @@ int main(int argc, char **argv)
     g_test_add_func("/qcow/compress/noise/is-stored-plain", test_mixed);
     g_test_add_func("/qcow/compress/overwrites/keep-the-rest", test_overwrites);
     g_test_add_func("/qcow/compress/freed-stream/leaves-its-neighbours", test_freed_stream);
+    g_test_add_func("/qcow/compress/rewritten-image/leaks-nothing", test_rewritten_image);
     g_test_add_func("/qcow/compress/stream-after-flush/begins-a-sector", test_cursor_after_flush);
     g_test_add_func("/qcow/compress/all-cluster-sizes/round-trip", test_all_cluster_sizes);
     ret = g_test_run();
