@@ -208,11 +208,13 @@ static int coroutine_fn cache_load_locked(BlockDriverState *bs, QcowTable *t)
     t->is_loading = true;
     g_mutex_unlock(&s->lock);
     ret = qcow_read_table(bs, t->offset, t->entries, t->count, end);
+    qcow_note_lost(t, &s->g, end_at_open);
     for (uint32_t i = 0; ret == 0 && !t->is_l1 && i < t->count; i++) {
         t->entries[i] = qcow_entry_effective(t->entries[i], s->g.cluster_bits, end_at_open);
     }
     g_mutex_lock(&s->lock);
     t->is_loading = false;
+    s->cache.has_lost |= t->has_lost;
     if (ret == 0 && generation != s->cache.generation) {
         ret = -EAGAIN;
     }
@@ -261,9 +263,9 @@ static bool coroutine_fn cache_find_hole_locked(BlockDriverState *bs, uint32_t i
     return true;
 }
 
-/* What disk says of a table's place, dangling ones left out. May leave the lock. */
-static int coroutine_fn cache_l1_get_locked(BlockDriverState *bs, uint32_t index,
-                                            int64_t *offset)
+/* What disk says of a table's place. May leave the lock. */
+static int coroutine_fn cache_l1_get_raw_locked(BlockDriverState *bs, uint32_t index,
+                                                uint64_t *raw)
 {
     QcowState *s = bs->opaque;
     QcowCache *c = &s->cache;
@@ -274,7 +276,7 @@ static int coroutine_fn cache_l1_get_locked(BlockDriverState *bs, uint32_t index
         int ret;
 
         if (index >= c->hole_from && index < c->hole_to) {
-            *offset = 0;
+            *raw = 0;
             return 0;
         }
         t = g_hash_table_lookup(c->l1, GUINT_TO_POINTER(number));
@@ -284,7 +286,7 @@ static int coroutine_fn cache_l1_get_locked(BlockDriverState *bs, uint32_t index
         }
         if (t) {
             cache_touch_locked(s, t);
-            *offset = qcow_l1_effective(t->entries[index - first], s->end_at_open);
+            *raw = t->entries[index - first];
             return 0;
         }
         if (cache_find_hole_locked(bs, index) ||
@@ -302,6 +304,30 @@ static int coroutine_fn cache_l1_get_locked(BlockDriverState *bs, uint32_t index
             return ret;
         }
     }
+}
+
+/* Likewise, dangling ones left out. */
+static int coroutine_fn cache_l1_get_locked(BlockDriverState *bs, uint32_t index, int64_t *offset)
+{
+    QcowState *s = bs->opaque;
+    uint64_t raw = 0;
+    int ret = cache_l1_get_raw_locked(bs, index, &raw);
+
+    *offset = qcow_l1_effective(raw, s->end_at_open);
+    return ret;
+}
+
+int coroutine_fn qcow_l1_is_lost_locked(BlockDriverState *bs, uint32_t l1_index)
+{
+    QcowState *s = bs->opaque;
+    uint64_t raw = 0;
+    int ret = cache_l1_get_raw_locked(bs, l1_index, &raw);
+
+    if (ret < 0) {
+        return ret;
+    }
+    return s->g.l1_offset + (int64_t)l1_index * 8 >= s->end_at_open
+        || (raw && !qcow_l1_effective(raw, s->end_at_open));
 }
 
 int coroutine_fn qcow_l2_get_locked(BlockDriverState *bs, uint32_t l1_index, QcowTable **table)

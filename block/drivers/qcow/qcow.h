@@ -46,6 +46,7 @@ typedef struct QcowTable {
     bool is_new;                /* no L1 entry on disk names it */
     bool is_dirty;              /* stands in QcowCache.dirty */
     bool is_idle;               /* stands in QcowCache.lru: may be evicted */
+    bool has_lost;              /* on disk it has entries that lead past the end (lost.c) */
 } QcowTable;
 
 typedef struct QcowCache {
@@ -60,6 +61,7 @@ typedef struct QcowCache {
     unsigned generation;        /* a load that began under another one is repeated */
     uint32_t hole_from, hole_to;    /* L1 entries known to be 0 on disk */
     CoQueue loaded;             /* waits for is_loading to end */
+    bool has_lost;              /* some table had */
 } QcowCache;
 
 /*
@@ -338,5 +340,18 @@ bool coroutine_fn qcow_co_create_opts(const BlockCreateTarget *target, QDict *op
 
 /* Bytes of file that header, name and L1 take: the end of the highest of them. */
 int64_t qcow_fixed_end(const QcowState *s);
+
+/* ---- lost.c ---- */
+
+bool qcow_may_have_lost_locked(const QcowState *s);
+/* Looks at @t as it was loaded: entries still as on disk. */
+void qcow_note_lost(QcowTable *t, const QcowGeometry *g, int64_t end);
+/*
+ * Of an unmapped range: whether it was lost, 1 or 0; @bytes is cut to where the answer holds. May leave the lock.
+ * -errno.
+ */
+int coroutine_fn qcow_lost_run_locked(BlockDriverState *bs, int64_t offset, int64_t *bytes);
+/* Whether the L1 entry names a table that the file ends before, or stands past the end itself: 1, 0, -errno. */
+int coroutine_fn qcow_l1_is_lost_locked(BlockDriverState *bs, uint32_t l1_index);
 
 #endif

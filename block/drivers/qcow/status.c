@@ -69,34 +69,55 @@ static int coroutine_fn status_walk_locked(BlockDriverState *bs, int64_t offset,
     return w->offset > offset ? 0 : ret;
 }
 
+/* The part of a run, in sectors, that the file was cut off before; @w is cut to where the answer holds. 1, 0, -errno. */
+static int coroutine_fn status_find_lost_locked(BlockDriverState *bs, int64_t offset, StatusWalk *w)
+{
+    QcowState *s = bs->opaque;
+    int64_t bytes = w->offset - offset, there;
+    int ret = 0;
+
+    if (w->first.kind == QCOW_NONE && qcow_may_have_lost_locked(s)) {
+        ret = qcow_lost_run_locked(bs, offset, &bytes);
+    } else if (w->first.kind == QCOW_PLAIN && s->end_at_open != INT64_MAX) {
+        there = ROUND_DOWN_TO(CLAMP(s->end_at_open - w->first.host, 0, bytes), 512);
+        ret = there == 0;
+        bytes = there ? there : bytes;
+    }
+    w->offset = offset + bytes;
+    return ret;
+}
+
 int coroutine_fn qcow_co_block_status(BlockDriverState *bs, bool want_zero, int64_t offset,
                                       int64_t bytes, int64_t *pnum, int64_t *map,
                                       BlockDriverState **file)
 {
     QcowState *s = bs->opaque;
-    StatusWalk w = {
-        .offset = offset, .end = offset + bytes, .needs_host = s->header.crypt == QCOW_CRYPT_NONE,
-    };
-    int ret;
+    StatusWalk w = { .offset = offset, .end = offset + bytes };
+    int ret, lost = 0;
 
     g_mutex_lock(&s->lock);
+    w.needs_host = s->header.crypt == QCOW_CRYPT_NONE || s->end_at_open != INT64_MAX;
     ret = status_walk_locked(bs, offset, &w);
+    if (ret == 0) {
+        ret = lost = status_find_lost_locked(bs, offset, &w);
+    }
     g_mutex_unlock(&s->lock);
     if (ret < 0) {
         return ret;
     }
+    lost = lost ? BDRV_BLOCK_LOST : 0;
     *pnum = w.offset - offset;
     *file = NULL;
     switch (w.first.kind) {
     case QCOW_NONE:
-        return 0;
+        return lost;
     case QCOW_PLAIN:
-        if (!w.needs_host) {
-            return BDRV_BLOCK_DATA;
+        if (s->header.crypt != QCOW_CRYPT_NONE) {
+            return BDRV_BLOCK_DATA | lost;
         }
         *map = w.first.host;
         *file = bs->file->bs;
-        return BDRV_BLOCK_DATA | BDRV_BLOCK_OFFSET_VALID;
+        return BDRV_BLOCK_DATA | BDRV_BLOCK_OFFSET_VALID | lost;
     case QCOW_STREAM:
         return BDRV_BLOCK_DATA | BDRV_BLOCK_COMPRESSED;
     default:
