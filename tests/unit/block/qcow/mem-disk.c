@@ -168,6 +168,11 @@ static int64_t coroutine_fn mem_disk_co_getlength(BlockDriverState *bs)
     return size;
 }
 
+static bool mem_fails(int *in)
+{
+    return *in > 0 && --*in == 0;
+}
+
 static int coroutine_fn mem_disk_co_preadv(BlockDriverState *bs, int64_t offset, int64_t bytes,
                                            const IOVector *iov, int flags)
 {
@@ -177,16 +182,15 @@ static int coroutine_fn mem_disk_co_preadv(BlockDriverState *bs, int64_t offset,
     mem_pause(d);
     g_mutex_lock(&d->lock);
     d->reads++;
+    if (mem_fails(&d->fail_read_in)) {
+        g_mutex_unlock(&d->lock);
+        return -EIO;
+    }
     there = CLAMP(d->size - offset, 0, bytes);
     io_vector_from_buf(iov, d->data + MIN(offset, d->size), there);
     g_mutex_unlock(&d->lock);
     io_vector_memset(iov, there, 0, bytes - there);
     return 0;
-}
-
-static bool mem_fails(int *in)
-{
-    return *in > 0 && --*in == 0;
 }
 
 static int coroutine_fn mem_disk_co_pwritev(BlockDriverState *bs, int64_t offset, int64_t bytes,

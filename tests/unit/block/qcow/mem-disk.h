@@ -23,7 +23,8 @@ typedef struct MemDisk {
     int64_t size, room;
     GArray *log;                /* MemRecord; NULL: not recording */
     int reads, writes, syncs, punches;
-    int fail_write_in;          /* writes until one fails; 0: none does */
+    int fail_read_in;           /* reads until one fails; 0: none does */
+    int fail_write_in;
     int fail_sync_in;
     bool yields;                /* requests take time, so that others come between */
 } MemDisk;

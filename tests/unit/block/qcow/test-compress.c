@@ -132,6 +132,26 @@ static void test_mixed(void)
     mem_close_ok(blk);
 }
 
+/* All bytes equally frequent, and yet it shrinks: the look at the data before must not take it for noise. */
+static void test_flat_data(void)
+{
+    g_autoptr(MemDisk) d = image_new(SIZE, 12, 9);
+    g_autofree uint8_t *data = make_noise(3 * CLUSTER, 4);
+    BlockBackend *blk = mem_open_ok(ctx, d, NULL, BLK_O_RDWR);
+
+    for (int i = 0; i < CLUSTER; i++) {
+        data[i] = (uint8_t)i;                           /* counts up */
+    }
+    memcpy(data + CLUSTER + CLUSTER / 2, data + CLUSTER, CLUSTER / 2);      /* half of it twice */
+    memset(data + 2 * CLUSTER, 'x', CLUSTER / 4);       /* partly text */
+    g_assert_cmpint(write_c(blk, 0, 3 * CLUSTER, data), ==, 0);
+    assert_holds(blk, 0, 3 * CLUSTER, data);
+    mem_close_ok(blk);
+    for (int i = 0; i < 3; i++) {
+        g_assert_cmpint(entry_of(d, i * CLUSTER).kind, ==, QCOW_STREAM);
+    }
+}
+
 static void test_overwrites(void)
 {
     g_autoptr(MemDisk) d = image_new(SIZE, 12, 9);
@@ -258,6 +278,7 @@ int main(int argc, char **argv)
     g_test_add_func("/qcow/compress/round-trip/keeps-the-bytes", test_round_trip);
     g_test_add_func("/qcow/compress/parts-of-clusters/are-refused", test_refused);
     g_test_add_func("/qcow/compress/noise/is-stored-plain", test_mixed);
+    g_test_add_func("/qcow/compress/flat-but-repeating/is-compressed", test_flat_data);
     g_test_add_func("/qcow/compress/overwrites/keep-the-rest", test_overwrites);
     g_test_add_func("/qcow/compress/freed-stream/leaves-its-neighbours", test_freed_stream);
     g_test_add_func("/qcow/compress/rewritten-image/leaks-nothing", test_rewritten_image);
