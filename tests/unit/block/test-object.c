@@ -45,7 +45,9 @@ static void test_split(void)
         g_autofree char *rest = NULL;
         g_autoptr(SecMem) data = NULL;
 
-        g_test_message("%s", cases[i].text);
+        g_autofree char *shown = g_strescape(cases[i].text, NULL);
+
+        g_test_message("%s", shown);
         g_assert_true(object_split_data(cases[i].text, &rest, &data, NULL));
         g_assert_cmpstr(rest, ==, cases[i].rest);
         g_assert_cmpint(data != NULL, ==, cases[i].data != NULL);
