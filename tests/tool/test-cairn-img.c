@@ -7,6 +7,7 @@
 
 #include <signal.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -302,6 +303,43 @@ static void convert_failure_keeps_target(ToolFolder *f, gconstpointer data)
     }
 }
 
+/* The file is cut in its last cluster, in its data, behind its tables, and behind its header. */
+static void convert_of_cut_image(ToolFolder *f, gconstpointer data)
+{
+    static const int ends[] = { 24064, 18000, 8192, 4096, 560 };
+
+    tool_make_raw(f, "a.raw", 16384, 16384);
+    tool_must(f, "convert -O qcow a.raw whole.qcow");
+    for (size_t i = 0; i < G_N_ELEMENTS(ends); i++) {
+        g_autofree char *path = tool_path(f, "cut.qcow");
+        g_auto(ToolRun) run = { 0 };
+
+        tool_must(f, "convert -O qcow a.raw cut.qcow");
+        g_assert_cmpint(truncate(path, ends[i]), ==, 0);
+        run = tool_run(f, "convert -f qcow cut.qcow b.raw");
+        g_assert_cmpint(run.status, ==, 1);
+        g_assert_nonnull(strstr(run.err, "lie past the end of the source's file"));
+        tool_must(f, "convert --salvage -f qcow cut.qcow b.raw");
+        tool_run_clear(&run);
+        run = tool_run(f, "compare -f qcow -F qcow whole.qcow cut.qcow");
+        g_assert_cmpint(run.status, !=, 0);
+    }
+}
+
+/* The disk ends within the last cluster: what the file lacks of that cluster is no loss. */
+static void convert_of_image_cut_behind_disk(ToolFolder *f, gconstpointer data)
+{
+    g_autofree char *path = tool_path(f, "cut.qcow");
+    struct stat st;
+
+    tool_make_raw(f, "a.raw", 4096 + 512, 4096 + 512);
+    tool_must(f, "convert -O qcow a.raw cut.qcow");
+    g_assert_cmpint(stat(path, &st), ==, 0);
+    g_assert_cmpint(truncate(path, st.st_size - 4096 + 512), ==, 0);
+    tool_must(f, "convert -f qcow cut.qcow b.raw");
+    tool_assert_same_files(f, "a.raw", "b.raw");
+}
+
 static void convert_onto_itself(ToolFolder *f, gconstpointer data)
 {
     static const char *const lines[] = {
@@ -480,6 +518,8 @@ int main(int argc, char **argv)
     CASE("/img/compare/wrong-arguments/exit-2", compare_wrong_arguments);
     CASE("/img/convert/raw-qcow-raw/is-the-same", convert_round_trip);
     CASE("/img/convert/failure/keeps-the-target", convert_failure_keeps_target);
+    CASE("/img/convert/cut-image/fails-unless-salvaged", convert_of_cut_image);
+    CASE("/img/convert/cut-behind-the-disk/is-whole", convert_of_image_cut_behind_disk);
     CASE("/img/convert/onto-itself/is-refused", convert_onto_itself);
     CASE("/img/convert/onto-own-backing-file/is-refused", convert_onto_own_backing);
     CASE("/img/convert/progress/pipe-has-the-known-form", convert_progress_to_pipe);
