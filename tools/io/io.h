@@ -40,10 +40,11 @@ extern const IoCommand io_commands[];
 const IoCommand *io_command_find(const char *name);
 void io_print_usage(const char *name);
 bool io_shell_run_line(IoShell *shell, const char *line);
-/* Reads commands from standard input, with a prompt. Returns whether all succeeded. */
-bool io_shell_run_stdin(IoShell *shell);
 /* Waits for all asynchronous requests. */
 void io_shell_settle(IoShell *shell);
+
+/* input.c: reads commands from standard input, with a prompt. Returns whether all succeeded. */
+bool io_shell_run_stdin(IoShell *shell);
 
 /* image.c: opening, as the command line and the command "open" do it */
 typedef struct IoOpenOptions {

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/tool.h"
 
@@ -267,7 +266,7 @@ static bool run_words(IoShell *shell, int argc, char **argv)
 
 bool io_shell_run_line(IoShell *shell, const char *line)
 {
-    g_auto(GStrv) pieces = g_strsplit_set(line, " \n", -1);
+    g_auto(GStrv) pieces = g_strsplit(line, " ", -1);
     g_autofree char **words = g_new0(char *, g_strv_length(pieces) + 1);
     int count = 0;
     bool ok;
@@ -288,46 +287,4 @@ void io_shell_settle(IoShell *shell)
     while (shell->pending > 0) {
         aio_context_poll(shell->aio, true);
     }
-}
-
-/* Until a line can be read, completions are served. */
-static void wait_for_input(IoShell *shell)
-{
-    struct pollfd fds[2] = {
-        { .fd = STDIN_FILENO, .events = POLLIN },
-        { .fd = aio_context_get_fd(shell->aio), .events = POLLIN },
-    };
-
-    while (shell->pending > 0) {
-        if (poll(fds, 2, -1) < 0 && errno != EINTR) {
-            return;
-        }
-        aio_context_poll(shell->aio, false);
-        fflush(stdout);
-        if (fds[0].revents) {
-            return;
-        }
-    }
-}
-
-bool io_shell_run_stdin(IoShell *shell)
-{
-    g_autofree char *line = NULL;
-    size_t capacity = 0;
-    bool ok = true;
-
-    /* poll() must see what getline() has not taken. */
-    setvbuf(stdin, NULL, isatty(STDIN_FILENO) ? _IOLBF : _IOFBF, 0);
-    while (!shell->quit) {
-        printf("%s> ", tool_prog());
-        fflush(stdout);
-        if (isatty(STDIN_FILENO)) {
-            wait_for_input(shell);
-        }
-        if (getline(&line, &capacity, stdin) < 0) {
-            break;
-        }
-        ok &= io_shell_run_line(shell, line);
-    }
-    return ok;
 }
