@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: MIT
 """Whole-image work of cairn-img against the peer (qemu-img), in one table.
 
-Each round runs both, one after the other in changing order, so that what else the machine does meets both; the figure
-is the median of the rounds' ratios. CPU is user and system time of the process. Results are compared once at the end
-of each workload.
+Each round runs both, one after the other in changing order, so that what else the machine does
+meets both; the figure is the median of the rounds' ratios. CPU is user and system time of the
+process. Results are compared once at the end of each workload.
 
-    bench/convert.py [--quick] [--size MIB] [--rounds N] [--only TEXT] [--cairn PROGRAM] [--generator PROGRAM]
+    bench/convert.py [--quick] [--size MIB] [--rounds N] [--only TEXT] [--cairn PROGRAM]
 """
 
 import argparse
@@ -23,12 +23,11 @@ KEY = "secret,id=sec0,data=123456"
 
 
 class Workload:
-    """A command line of either tool; {src} and {dst} are filled in. prepare makes {src} with the peer."""
+    """A command line of either tool; check: arguments of a compare that must find no difference."""
 
-    def __init__(self, name, args, prepare=None, check=None):
+    def __init__(self, name, args, check=None):
         self.name = name
         self.args = args
-        self.prepare = prepare
         self.check = check
 
 
@@ -40,7 +39,8 @@ WORKLOADS = [
     Workload("raw>qcow", "convert -f raw -O qcow {raw} {dst}", check="-f raw -F qcow {raw} {dst}"),
     Workload("qcow>raw", "convert -f qcow -O raw {qcow} {dst}", check="-f raw -F raw {raw} {dst}"),
     Workload("raw>raw", "convert -f raw -O raw {raw} {dst}", check="-f raw -F raw {raw} {dst}"),
-    Workload("qcow>qcow", "convert -f qcow -O qcow {qcow} {dst}", check="-f raw -F qcow {raw} {dst}"),
+    Workload("qcow>qcow", "convert -f qcow -O qcow {qcow} {dst}",
+             check="-f raw -F qcow {raw} {dst}"),
     Workload("-c raw>qcow", "convert -c -f raw -O qcow {raw} {dst}",
              check="-f raw -F qcow {raw} {dst}"),
     Workload("compressed>raw", "convert -f qcow -O raw {packed} {dst}",
@@ -79,8 +79,25 @@ def expand(text, names):
     return [word.format(**names) for word in text.split()]
 
 
+def result_differs(work, options, names):
+    done = subprocess.run([options.peer, "compare"] + expand(work.check, names),
+                          capture_output=True, check=False)
+    if done.returncode != 0:
+        print(f"{work.name}: the result differs: {done.stdout.decode().strip()}", file=sys.stderr)
+    return done.returncode != 0
+
+
+def print_row(name, walls, cpus):
+    row = [name.ljust(18)]
+    for times in (walls, cpus):
+        ratio = statistics.median(p / c for p, c in zip(times["peer"], times["cairn"]))
+        row += [f"{statistics.median(times[who]):9.3f}" for who in ("peer", "cairn")]
+        row.append(f"{ratio:8.1f}x")
+    print(" ".join(row), flush=True)
+
+
 def run_workload(work, options, names):
-    """Prints one line. Returns whether all went well."""
+    """Prints one row. Returns whether all went well."""
     walls = {"peer": [], "cairn": []}
     cpus = {"peer": [], "cairn": []}
     programs = {"peer": options.peer, "cairn": options.cairn}
@@ -93,27 +110,20 @@ def run_workload(work, options, names):
                 return False
             walls[who].append(wall)
             cpus[who].append(max(cpu, 1e-4))
-            if who == "cairn" and work.check and i == options.rounds - 1:
-                check = ["compare"] + expand(work.check, names)
-                done = subprocess.run([options.peer] + check, capture_output=True, check=False)
-                if done.returncode != 0:
-                    print(f"{work.name}: the result differs: {done.stdout.decode().strip()}",
-                          file=sys.stderr)
-                    return False
-    wall = statistics.median(p / c for p, c in zip(walls["peer"], walls["cairn"]))
-    cpu = statistics.median(p / c for p, c in zip(cpus["peer"], cpus["cairn"]))
-    print(f"{work.name:18} {statistics.median(walls['peer']):9.3f} {statistics.median(walls['cairn']):9.3f} "
-          f"{wall:8.1f}x {statistics.median(cpus['peer']):9.3f} {statistics.median(cpus['cairn']):9.3f} "
-          f"{cpu:8.1f}x", flush=True)
+            is_last = who == "cairn" and i == options.rounds - 1
+            if is_last and work.check and result_differs(work, options, names):
+                return False
+    print_row(work.name, walls, cpus)
     return True
 
 
 def prepare(options, folder):
     """The sources, made by the peer. Returns their names."""
-    names = {name: os.path.join(folder, name) for name in ("raw", "qcow", "packed", "crypt", "dst")}
+    names = {name: os.path.join(folder, name)
+             for name in ("raw", "qcow", "packed", "crypt", "dst")}
     subprocess.run([options.generator, names["raw"], str(options.size)], check=True)
-    subprocess.run([options.peer, "convert", "-f", "raw", "-O", "qcow", names["raw"], names["qcow"]],
-                   check=True)
+    subprocess.run([options.peer, "convert", "-f", "raw", "-O", "qcow", names["raw"],
+                    names["qcow"]], check=True)
     wanted = " ".join(work.name for work in options.workloads)
     if "compressed>raw" in wanted:
         subprocess.run([options.peer, "convert", "-c", "-f", "raw", "-O", "qcow", names["raw"],
@@ -132,11 +142,11 @@ def parse_options():
     parser.add_argument("--quick", action="store_true", help="32 MiB, one round")
     parser.add_argument("--size", type=int, metavar="MIB")
     parser.add_argument("--rounds", type=int, metavar="N")
-    parser.add_argument("--only", default="", metavar="TEXT", help="workloads whose name contains it")
+    parser.add_argument("--only", default="", metavar="TEXT", help="names that contain it")
     parser.add_argument("--cairn", default=os.path.join(root, "build/tools/cairn-img"))
     parser.add_argument("--peer", default="qemu-img")
     parser.add_argument("--generator", default=os.path.join(root, "build/bench/mixed-data"))
-    parser.add_argument("--dir", help="where to work (default: the system's folder of temporary files)")
+    parser.add_argument("--dir", help="where to work (default: that of temporary files)")
     options = parser.parse_args()
     options.size = options.size or (32 if options.quick else 256)
     options.rounds = options.rounds or (1 if options.quick else 3)
@@ -151,13 +161,13 @@ def main():
         return 77
     for program in (options.cairn, options.generator):
         if not os.path.exists(program):
-            print(f"{program} is missing: build it first (ninja -C build; ninja -C build bench/mixed-data)",
-                  file=sys.stderr)
+            print(f"{program} is missing: build it first", file=sys.stderr)
             return 1
     with tempfile.TemporaryDirectory(prefix="cairn-bench-", dir=options.dir) as folder:
         names = prepare(options, folder)
         print(f"{options.size} MiB of mixed data, {options.rounds} rounds")
-        print(f"{'':18} {'peer s':>9} {'cairn s':>9} {'wall':>9} {'peer cpu':>9} {'cairn cpu':>9} {'cpu':>9}")
+        heads = ("peer s", "cairn s", "wall", "peer cpu", "cairn cpu", "cpu")
+        print(" ".join(["".ljust(18)] + [head.rjust(9) for head in heads]))
         results = [run_workload(work, options, names) for work in options.workloads]
     return 0 if all(results) else 1
 

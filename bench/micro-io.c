@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the way of a request through the library costs: cached random reads of 4 KiB by the system call, by the blocking
- * call, and by callbacks with 64 at once. Prints nanoseconds of CPU time per read.
+ * What the way of a request through the library costs: cached random reads of 4 KiB by the system
+ * call, by the blocking call, and by callbacks with 64 at once. Prints nanoseconds of CPU time per
+ * read.
  *
  * micro-io FILE FORMAT [READS]
  */

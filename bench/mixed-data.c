@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Makes the data of the benchmarks: runs of 4 KiB to 1 MiB, a quarter of the bytes zeros (written, not holes), a
- * quarter random, 35 % text, 15 % binary records. The same seed gives the same bytes.
+ * Makes the data of the benchmarks: runs of 4 KiB to 1 MiB, a quarter of the bytes zeros (written,
+ * not holes), a quarter random, 35 % text, 15 % binary records. The same seed gives the same bytes.
  *
  * mixed-data FILE MIB [SEED]
  */

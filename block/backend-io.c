@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The user's data calls. blk_co_* is the implementation; blk_* runs it and waits; blk_aio_* runs it
- * and calls back from the AioContext's loop, never before the call has returned and never inside a coroutine.
+ * and calls back from the AioContext's loop, never before the call has returned and never inside a
+ * coroutine.
  *
- * 1. blk->root is looked at between blk_request_begin() and blk_request_end() only: closing drains first.
+ * 1. blk->root is looked at between blk_request_begin() and blk_request_end() only: closing drains
+ *    first.
  */
 #include "block/block-int.h"
 #include "util/cutils.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Discards: a hint. Without discard=unmap, or where the driver cannot, nothing happens, with success. Only whole units
- * inside the range are passed on; the last unit of a node may be short.
+ * Discards: a hint. Without discard=unmap, or where the driver cannot, nothing happens, with
+ * success. Only whole units inside the range are passed on; the last unit of a node may be short.
  */
 #include "block/io-int.h"
 

@@ -2,12 +2,14 @@
 /*
  * Draining: making requests of a backend wait, and waiting for those that run.
  *
- * 1. The count of requests and that of drains share one atomic word: a request that enters or leaves sees at that very
- *    instant whether a drain is on.
- * 2. Without a drain, leaving is the last that a request's end does with the backend. With one it leaves under the
- *    backend's lock, which the drainer takes once more after it has seen the count at 0: so nothing of the request still
- *    touches the backend when the drain has begun, and its owner may free it.
- * 3. Drains begin under that lock too, so a request that waited for their end enters before another can begin.
+ * 1. The count of requests and that of drains share one atomic word: a request that enters or
+ *    leaves sees at that very instant whether a drain is on.
+ * 2. Without a drain, leaving is the last that a request's end does with the backend. With one it
+ *    leaves under the backend's lock, which the drainer takes once more after it has seen the count
+ *    at 0: so nothing of the request still touches the backend when the drain has begun, and its
+ *    owner may free it.
+ * 3. Drains begin under that lock too, so a request that waited for their end enters before another
+ *    can begin.
  * 4. While it waits, a drainer serves its own AioContext: the requests may be this thread's.
  */
 #include "block/block-int.h"

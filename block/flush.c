@@ -2,9 +2,10 @@
 /*
  * Flushes.
  *
- * 1. flushed_gen is a value that write_gen had before a flush began that succeeded: where both are equal nothing has
- *    ended since, and there is nothing to do.
- * 2. cache.no-flush leaves out the host's sync (that of protocol nodes), never a format's own order of writes.
+ * 1. flushed_gen is a value that write_gen had before a flush began that succeeded: where both are
+ *    equal nothing has ended since, and there is nothing to do.
+ * 2. cache.no-flush leaves out the host's sync (that of protocol nodes), never a format's own order
+ *    of writes.
  */
 #include "block/io-int.h"
 

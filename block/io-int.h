@@ -20,8 +20,9 @@ int coroutine_fn io_driver_pwritev(BlockDriverState *bs, int64_t offset, int64_t
                                    const IOVector *iov, int flags);
 
 /*
- * An aligned request of any size: @bytes from @iov_offset of @iov, in as many calls of @func as the node's limits
- * ask for, through a bounce buffer where the caller's memory does not suit. @is_write: which way to copy then.
+ * An aligned request of any size: @bytes from @iov_offset of @iov, in as many calls of @func as the
+ * node's limits ask for, through a bounce buffer where the caller's memory does not suit.
+ * @is_write: which way to copy then.
  */
 int coroutine_fn io_aligned(BlockDriverState *bs, int64_t offset, int64_t bytes,
                             const IOVector *iov, size_t iov_offset, int flags,

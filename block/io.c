@@ -2,8 +2,8 @@
 /*
  * Reads, and the way of aligned requests to the driver.
  *
- * 1. A request that is aligned, within the node's limits and below its known length goes straight to the driver:
- *    no allocation, no lock, one atomic load.
+ * 1. A request that is aligned, within the node's limits and below its known length goes straight
+ *    to the driver: no allocation, no lock, one atomic load.
  * 2. Whatever is not, is brought into that form here: split, padded, or copied through a buffer.
  * 3. The driver is never asked for what lies past the node's length, rounded up to its alignment.
  */

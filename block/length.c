@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How long a node is. The driver is asked; what it said last is kept, so that a request inside it need not ask again.
+ * How long a node is. The driver is asked; what it said last is kept, so that a request inside it
+ * need not ask again.
  *
- * 1. The kept length only grows by requests: it may be too small (another user made the file longer), then the next
- *    request beyond it asks again. Only truncation, with no request under way, makes it smaller.
- * 2. Requests are checked against the length rounded up to 512: a raw file of 700 bytes is a disk of 1024.
+ * 1. The kept length only grows by requests: it may be too small (another user made the file
+ *    longer), then the next request beyond it asks again. Only truncation, with no request under
+ *    way, makes it smaller.
+ * 2. Requests are checked against the length rounded up to 512: a raw file of 700 bytes is a disk
+ *    of 1024.
  */
 #include "block/io-int.h"
 

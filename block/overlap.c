@@ -2,11 +2,13 @@
 /*
  * Which writes run, so that a read-modify-write of whole blocks has them for itself.
  *
- * 1. A write waits only for writes that arrived before it: no two wait for each other, and none starves.
- * 2. On a node whose alignment is 1 nothing is read to be written back, so its writes need no tracking: they are only
- *    counted. One that serialises there (a guarded first sector, copy-on-read) first announces itself, then waits until
- *    the count is 0; a write first counts itself, then looks for the announcement. Both are sequentially consistent, so
- *    at least one sees the other.
+ * 1. A write waits only for writes that arrived before it: no two wait for each other, and none
+ *    starves.
+ * 2. On a node whose alignment is 1 nothing is read to be written back, so its writes need no
+ *    tracking: they are only counted. One that serialises there (a guarded first sector,
+ *    copy-on-read) first announces itself, then waits until the count is 0; a write first counts
+ *    itself, then looks for the announcement. Both are sequentially consistent, so at least one
+ *    sees the other.
  * 3. Reads are not tracked: the bytes around a write are written back as they were.
  */
 #include "block/io-int.h"

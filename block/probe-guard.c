@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A node whose format was guessed to be raw stays one that is guessed to be raw: a write that would make its first
- * sector look like an image format is refused. Else a guest could turn its disk into an image that
- * names files of the host, and the next guess would follow them.
+ * A node whose format was guessed to be raw stays one that is guessed to be raw: a write that would
+ * make its first sector look like an image format is refused. Else a guest could turn its disk into
+ * an image that names files of the host, and the next guess would follow them.
  *
  * Guarded writes serialise (overlap.c): two of them cannot put one half of a magic each.
  */

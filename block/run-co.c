@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Blocking forms: each runs the coroutine's form and serves the thread's AioContext until it has ended. No
- * turn of a GLib main loop is taken, and a request that never waits costs a switch of stacks only.
+ * Blocking forms: each runs the coroutine's form and serves the thread's AioContext until it has
+ * ended. No turn of a GLib main loop is taken, and a request that never waits costs a switch of
+ * stacks only.
  */
 #include "block/block-int.h"
 

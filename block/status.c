@@ -2,10 +2,10 @@
 /*
  * Block status: of one node, and of a node with its backing files.
  *
- * 1. A driver is asked inside the node's true length only, in whole blocks of its alignment; the rest of the last 512
- *    bytes of a node reads as zeros.
- * 2. What a node leaves to a backing file that is missing, or too short to reach it, is zero; such zeros are not
- *    ALLOCATED, and their depth is that of the lowest layer that covers them.
+ * 1. A driver is asked inside the node's true length only, in whole blocks of its alignment; the
+ *    rest of the last 512 bytes of a node reads as zeros.
+ * 2. What a node leaves to a backing file that is missing, or too short to reach it, is zero; such
+ *    zeros are not ALLOCATED, and their depth is that of the lowest layer that covers them.
  */
 #include "block/io-int.h"
 

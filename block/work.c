@@ -2,9 +2,10 @@
 /*
  * Worker threads and buffers for drivers. The pools are the context's, made when first used.
  *
- * A write to the page cache is a copy, cheaper than handing it to a worker, whose processor would have to fetch the
- * data from this one's cache: but now and then the kernel makes it wait for the disk. So it is handed over where
- * the thread's loop serves others, and done at once in a thread that waits for it anyway.
+ * A write to the page cache is a copy, cheaper than handing it to a worker, whose processor would
+ * have to fetch the data from this one's cache: but now and then the kernel makes it wait for the
+ * disk. So it is handed over where the thread's loop serves others, and done at once in a thread
+ * that waits for it anyway.
  */
 #include "block/block-int.h"
 

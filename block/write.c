@@ -2,8 +2,8 @@
 /*
  * Writes: their checks, read-modify-write of partial blocks, and durability.
  *
- * 1. A write counts itself (write_gen) when it has ended and before it completes, so a flush that begins after its
- *    completion covers it.
+ * 1. A write counts itself (write_gen) when it has ended and before it completes, so a flush that
+ *    begins after its completion covers it.
  * 2. A partial block is read, changed and written back with the block to itself (overlap.c).
  * 3. FUA that the driver does not take is a flush after the write.
  */
@@ -161,8 +161,8 @@ static int coroutine_fn write_tracked(BlockDriverState *bs, int64_t offset, int6
 }
 
 /*
- * Compressed data replaces whole units, so nothing is padded; the driver says which ranges it takes. A short last unit
- * ends where the node does.
+ * Compressed data replaces whole units, so nothing is padded; the driver says which ranges it
+ * takes. A short last unit ends where the node does.
  */
 static int coroutine_fn write_compressed(BlockDriverState *bs, int64_t offset, int64_t bytes,
                                          const IOVector *iov, int flags)

@@ -2,8 +2,8 @@
 /*
  * Writing zeros: by the driver where it can, else as bytes.
  *
- * 1. The driver gets whole units of its pwrite_zeroes_alignment, and what stands before and after them in calls that
- *    lie within one unit.
+ * 1. The driver gets whole units of its pwrite_zeroes_alignment, and what stands before and after
+ *    them in calls that lie within one unit.
  * 2. MAY_UNMAP reaches a driver only where the node was opened with discard=unmap.
  * 3. With NO_FALLBACK no zero byte is written here: -ENOTSUP.
  */

@@ -2,9 +2,10 @@
 /*
  * compare: whether two images hold the same.
  *
- * 1. What both know to be zero is not read. Past the end of the shorter image the longer one must read as zeros.
- * 2. Ranges are compared by several workers; the verdict is that of the lowest offset, so one that lies higher than a
- *    difference already found is not looked at.
+ * 1. What both know to be zero is not read. Past the end of the shorter image the longer one must
+ *    read as zeros.
+ * 2. Ranges are compared by several workers; the verdict is that of the lowest offset, so one that
+ *    lies higher than a difference already found is not looked at.
  */
 #include <cairn/job.h>
 

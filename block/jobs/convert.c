@@ -2,12 +2,13 @@
 /*
  * convert: copies one or several images, concatenated, into another.
  *
- * 1. Data is written in runs as long as a buffer holds; zeros, whether the source's status or its bytes say so, are
- *    left out where the target reads as zeros already.
- * 2. Unless asked otherwise, writes begin in the order of their offsets, so that a target that appends lays the
- *    data out in the guest's order. Compressed units are the exception: they are made in parallel.
- * 3. An error of reading names the first sector that cannot be read, one of writing the byte where the failed
- *    range begins.
+ * 1. Data is written in runs as long as a buffer holds; zeros, whether the source's status or its
+ *    bytes say so, are left out where the target reads as zeros already.
+ * 2. Unless asked otherwise, writes begin in the order of their offsets, so that a target that
+ *    appends lays the data out in the guest's order. Compressed units are the exception: they are
+ *    made in parallel.
+ * 3. An error of reading names the first sector that cannot be read, one of writing the byte where
+ *    the failed range begins.
  */
 #include <cairn/job.h>
 
@@ -20,7 +21,7 @@
 #define CONVERT_BUFFER_BYTES (1 * MiB)
 #define CONVERT_COMPRESSED_BYTES (256 * KiB)    /* smaller: all workers get to compress */
 #define CONVERT_WORKERS 8
-#define CONVERT_UNIT_MAX 4096                   /* finest step of looking for zeros, if sparse_size allows */
+#define CONVERT_UNIT_MAX 4096                   /* step of looking for zeros, or sparse_size */
 
 typedef struct ConvertState {
     const BlockConvertOptions *opts;
@@ -48,7 +49,10 @@ static int convert_fail(ConvertState *s, int ret, const char *what, int64_t offs
 
 /* ---- taking ranges ------------------------------------------------------- */
 
-/* Compression works on whole clusters: a range that is not data must cover some, else it is data too. */
+/*
+ * Compression works on whole clusters: a range that is not data must cover some, else it is data
+ * too.
+ */
 static void convert_align_compressed(ConvertState *s, PipelineItem *item, int64_t limit)
 {
     if (item->kind != RUN_DATA) {
@@ -266,7 +270,10 @@ static int64_t convert_alike_clusters(const ConvertState *s, const PipelineItem 
     return stop - pos;
 }
 
-/* Whole clusters; one that is cut off by the end of the sources, but not of the target, is stored plain. */
+/*
+ * Whole clusters; one that is cut off by the end of the sources, but not of the target, is stored
+ * plain.
+ */
 static int coroutine_fn convert_write_clusters(ConvertState *s, int64_t offset, int64_t bytes,
                                                const uint8_t *buf)
 {

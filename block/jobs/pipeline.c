@@ -2,9 +2,10 @@
 /*
  * The pipeline of the copying and comparing jobs.
  *
- * 1. The first error stops it: no item is taken after it, waits for a turn end, and its value is the run's.
- * 2. A worker that never has to wait works on alone; the others start as soon as it waits. So where all is
- *    answered from memory one buffer is used, which stays in the processor's cache.
+ * 1. The first error stops it: no item is taken after it, waits for a turn end, and its value is
+ *    the run's.
+ * 2. A worker that never has to wait works on alone; the others start as soon as it waits. So where
+ *    all is answered from memory one buffer is used, which stays in the processor's cache.
  */
 #include "block/jobs/pipeline.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Several coroutines that work through one sequence of items: each takes the next item, works on it, and takes another.
- * All run in the calling thread's AioContext; items are taken in order, one taker at a time.
+ * Several coroutines that work through one sequence of items: each takes the next item, works on
+ * it, and takes another. All run in the calling thread's AioContext; items are taken in order, one
+ * taker at a time.
  */
 #ifndef BLOCK_JOBS_PIPELINE_H
 #define BLOCK_JOBS_PIPELINE_H
@@ -42,7 +43,10 @@ struct Pipeline {
 /* Outside coroutines. Returns: 0, or the first error. */
 int pipeline_run(Pipeline *pipe);
 
-/* Waits until all earlier items have passed pipeline_end_turn(). Returns: -ECANCELED if the run has failed. */
+/*
+ * Waits until all earlier items have passed pipeline_end_turn(). Returns: -ECANCELED if the run has
+ * failed.
+ */
 int coroutine_fn pipeline_wait_turn(PipelineItem *item);
 void pipeline_end_turn(PipelineItem *item);
 

@@ -2,13 +2,14 @@
 /*
  * Runs of equal block status over one or several images.
  *
- * An answer is kept until its end, so the jobs may go forward in pieces of any size; they never go back.
+ * An answer is kept until its end, so the jobs may go forward in pieces of any size; they never go
+ * back.
  */
 #include "block/jobs/runs.h"
 
 #include <errno.h>
 
-#define RUNS_GUESS_BYTES (64 * 1024)    /* how much is taken for data where the status is unreadable */
+#define RUNS_GUESS_BYTES (64 * 1024)    /* taken for data where there is no status */
 
 int runs_init(Runs *runs, BlockBackend *const *blks, int count, bool top_only)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the bytes of one or several concatenated images are, run by run: the reading side of the jobs.
+ * What the bytes of one or several concatenated images are, run by run: the reading side of the
+ * jobs.
  */
 #ifndef BLOCK_JOBS_RUNS_H
 #define BLOCK_JOBS_RUNS_H
@@ -37,13 +38,19 @@ void runs_destroy(Runs *runs);
 /* Which image holds @offset. */
 const RunSource *runs_source_at(const Runs *runs, int64_t offset);
 
-/* What stands at @offset, asked anew where the last answer does not reach it: runs->end, kind and flags. -errno. */
+/*
+ * What stands at @offset, asked anew where the last answer does not reach it: runs->end, kind and
+ * flags. -errno.
+ */
 int coroutine_fn runs_find(Runs *runs, int64_t offset);
 
 /* Reads across images. */
 int coroutine_fn runs_read(const Runs *runs, int64_t offset, int64_t bytes, void *buf);
 
-/* The first sector of an unreadable range that cannot be read; @offset if all of them can, one by one. @buf: @bytes long. */
+/*
+ * The first sector of an unreadable range that cannot be read; @offset if all of them can, one by
+ * one. @buf: @bytes long.
+ */
 int64_t coroutine_fn runs_find_unreadable(const Runs *runs, int64_t offset, int64_t bytes,
                                           void *buf);
 

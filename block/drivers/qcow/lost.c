@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What an image lost when its file was cut off: it reads as if never written, and here is told from what really
- * was not. Lost is what an entry maps that leads past the end of the file, or that stands past it.
+ * What an image lost when its file was cut off: it reads as if never written, and here is told from
+ * what really was not. Lost is what an entry maps that leads past the end of the file, or that
+ * stands past it.
  *
- * The tables in memory no longer have such entries (table.h), so they are read again; only images that have any pay.
+ * The tables in memory no longer have such entries (table.h), so they are read again; only images
+ * that have any pay.
  */
 #include "block/drivers/qcow/qcow.h"
 
@@ -60,7 +62,10 @@ static int coroutine_fn lost_in_table_locked(BlockDriverState *bs, QcowTable *t,
     return ret < 0 ? ret : is_lost;
 }
 
-/* Returns: 1 if what is unmapped at @offset was lost, 0 if not, -errno; @run: as far as that holds, in one table. */
+/*
+ * Returns: 1 if what is unmapped at @offset was lost, 0 if not, -errno; @run: as far as that holds,
+ * in one table.
+ */
 static int coroutine_fn lost_at_locked(BlockDriverState *bs, int64_t offset, int64_t *run)
 {
     QcowState *s = bs->opaque;

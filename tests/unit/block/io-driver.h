@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two drivers for tests. "mem" is a disk in memory with any alignment and limits, which checks that the core keeps
- * to them, counts calls, and can be told to fail, to wait, and to yield in the middle of a request. "memcow" is
- * a format over a file child that knows for each unit of 512 bytes whether it holds it itself.
+ * Two drivers for tests. "mem" is a disk in memory with any alignment and limits, which checks that
+ * the core keeps to them, counts calls, and can be told to fail, to wait, and to yield in the
+ * middle of a request. "memcow" is a format over a file child that knows for each unit of 512 bytes
+ * whether it holds it itself.
  */
 #ifndef TESTS_IO_DRIVER_H
 #define TESTS_IO_DRIVER_H

@@ -2,8 +2,8 @@
 #include "io-driver.h"
 
 /*
- * Writers of stripes that share blocks but no bytes: each writes bytes of its own, again and again. If two
- * read-modify-writes of a block ran at once, one would write back old bytes of the other.
+ * Writers of stripes that share blocks but no bytes: each writes bytes of its own, again and again.
+ * If two read-modify-writes of a block ran at once, one would write back old bytes of the other.
  */
 enum { OV_WRITERS = 6, OV_STRIPE = 100, OV_STRIPES = 60, OV_ROUNDS = 12 };
 

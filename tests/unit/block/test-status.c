@@ -132,7 +132,10 @@ static void test_two_layers(void)
     st_open(&f, ST_TWO_LAYERS);
     st_mark(st_cow(f.blk->root->bs)->is_allocated, 0, 4096);
     st_mark(st_cow(f.blk->root->bs->backing->bs)->is_allocated, 4096, 8192);
-    /* what the top holds; what the lower one holds; what neither does, but the lower one covers; the rest */
+    /*
+     * what the top holds; what the lower one holds; what neither does, but the lower one covers;
+     * the rest
+     */
     st_expect(f.blk, true, 0, 65536, data, 4096, 0);
     st_expect(f.blk, true, 4096, 65536 - 4096, data, 8192, 1);
     st_expect(f.blk, true, 12288, 65536 - 12288, BDRV_BLOCK_ZERO, 20480, 1);

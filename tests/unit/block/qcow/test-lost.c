@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Images whose file was cut off. Whatever the place of the cut: a sector reads as it was, or reads as zeros and is called
- * lost; and what was never written is not.
+ * Images whose file was cut off. Whatever the place of the cut: a sector reads as it was, or reads
+ * as zeros and is called lost; and what was never written is not.
  */
 #include <cairn/job.h>
 
