@@ -27,6 +27,7 @@ typedef struct MemState {
     gint reads, writes, zeroes, discards, flushes, statuses;    /* calls so far, atomic */
     gint last_write_flags, last_zero_flags;
     gint yields;                /* atomic: how often each request gives way in the middle */
+    int64_t yield_below;        /* only those that begin below this byte; 0: all */
     gint held;                  /* atomic: reads wait while it is not 0 */
     gint waiting;               /* atomic: reads that wait so */
     gint fail;                  /* atomic: errno of all requests to come; 0: none */
@@ -124,7 +125,9 @@ static void mem_check(BlockDriverState *bs, int64_t offset, int64_t bytes, const
 /* Gives other requests a chance; the error that the request is to end with. */
 static int coroutine_fn mem_pause(MemState *s, int64_t offset, int64_t bytes)
 {
-    for (int i = g_atomic_int_get(&s->yields); i > 0; i--) {
+    bool is_quick = s->yield_below && offset >= s->yield_below;
+
+    for (int i = is_quick ? 0 : g_atomic_int_get(&s->yields); i > 0; i--) {
         co_sleep_ns(0);
     }
     if (s->fail_offset >= 0 && !(s->fail_offset >= offset && s->fail_offset - offset < bytes)) {
