@@ -2,11 +2,12 @@
 /*
  * New space, by appending; locks on guest clusters; and what must not be written.
  *
- * 1. Space comes from the cursor only. It stands above all that the file's tables name (barrier 0), and goes back only if
- *    nothing came after, so no two owners are ever given the same bytes.
- * 2. A table without a place gets one directly before the first data it maps, in the same write: a full disk
- *    shows on the guest's write, not on the flush.
- * 3. An entry is set after its data write has completed, in the same hold of the lock that ends the allocation.
+ * 1. Space comes from the cursor only. It stands above all that the file's tables name (barrier 0),
+ *    and goes back only if nothing came after, so no two owners are ever given the same bytes.
+ * 2. A table without a place gets one directly before the first data it maps, in the same write: a
+ *    full disk shows on the guest's write, not on the flush.
+ * 3. An entry is set after its data write has completed, in the same hold of the lock that ends the
+ *    allocation.
  */
 #include "block/drivers/qcow/qcow.h"
 

@@ -2,14 +2,18 @@
 /*
  * Opening an image that someone else crashed.
  *
- * Let E be the end of the file at open. An entry that leads past E names space that was never written. As long as the
- * file does not grow, such entries are simply not believed (table.h). Before this session makes the file longer:
+ * Let E be the end of the file at open. An entry that leads past E names space that was never
+ * written. As long as the file does not grow, such entries are simply not believed (table.h).
+ * Before this session makes the file longer:
  *
- * 1. Every such entry is cleared on disk (a stream's becomes the dead entry), and that is durable before the file grows: else a
- *    later session, for which E is larger, would find it on top of new data.
- * 2. The file reaches to the end of everything that starts below E, and new space comes from above that.
- * 3. What is named twice is known, and neither written in place nor freed. That includes tables: the clearing is a second walk, made
- *    only where the first has found something to clear, and leaves alone each table that overlaps anything.
+ * 1. Every such entry is cleared on disk (a stream's becomes the dead entry), and that is durable
+ *    before the file grows: else a later session, for which E is larger, would find it on top of
+ *    new data.
+ * 2. The file reaches to the end of everything that starts below E, and new space comes from above
+ *    that.
+ * 3. What is named twice is known, and neither written in place nor freed. That includes tables:
+ *    the clearing is a second walk, made only where the first has found something to clear, and
+ *    leaves alone each table that overlaps anything.
  *
  * It is done once, by the first request that needs it; the others wait.
  */

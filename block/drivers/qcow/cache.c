@@ -6,8 +6,9 @@
  *    found in the hash only: no piece knows it until a flush has written its L1 entry.
  * 2. A table with a pending or flushing entry, a user or a placing write stays in memory.
  * 3. Tables that may be evicted take at most idle_limit bytes.
- * 4. Entries that lead past the end at open are dropped as they are loaded (table.h), until barrier 0 has
- *    cleared them on disk as well; in a table that overlaps something else, which it leaves alone, for ever.
+ * 4. Entries that lead past the end at open are dropped as they are loaded (table.h), until barrier
+ *    0 has cleared them on disk as well; in a table that overlaps something else, which it leaves
+ *    alone, for ever.
  */
 #include "block/drivers/qcow/qcow.h"
 

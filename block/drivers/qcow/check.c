@@ -2,8 +2,9 @@
 /*
  * Checking an image: what its tables say is compared with the file, and each stream is inflated.
  *
- * 1. The tables are read from the file, after a flush, piece by piece; memory does not grow with the image (use-map.c). The walk is
- *    repeated for each window of the file; the first one counts and judges entries, all look for overlaps.
+ * 1. The tables are read from the file, after a flush, piece by piece; memory does not grow with
+ *    the image (use-map.c). The walk is repeated for each window of the file; the first one counts
+ *    and judges entries, all look for overlaps.
  * 2. Nothing is changed.
  */
 #include "block/drivers/qcow/qcow.h"
@@ -59,8 +60,8 @@ static int coroutine_fn check_stream(QcowCheck *c, int64_t guest, const QcowEntr
     ret = qcow_inflate(s, c->in, there, c->out, s->g.cluster_size);
     if (ret == -EIO) {
         c->result->corruptions++;
-        check_report(c, "ERROR: the stream at offset %#" PRIx64 " does not give the cluster at guest "
-                     "offset %#" PRIx64, (uint64_t)e->offset, (uint64_t)guest);
+        check_report(c, "ERROR: the stream at offset %#" PRIx64 " does not give the cluster at "
+                     "guest offset %#" PRIx64, (uint64_t)e->offset, (uint64_t)guest);
         ret = 0;
     }
     return ret;

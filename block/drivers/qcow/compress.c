@@ -3,8 +3,9 @@
  * Compressed writes: whole clusters, deflated in a worker, their streams appended byte by byte.
  *
  * 1. Streams are never written in place and always get new space, whatever the cluster was before.
- * 2. A stream's bytes may share a sector with the stream before it. That one is not touched: a write covers its own
- *    bytes only, and a flush rounds the cursor up, so that no stream begins in a sector that a flush has made durable.
+ * 2. A stream's bytes may share a sector with the stream before it. That one is not touched: a
+ *    write covers its own bytes only, and a flush rounds the cursor up, so that no stream begins in
+ *    a sector that a flush has made durable.
  * 3. What does not shrink is stored plain, at a multiple of the cluster size.
  */
 #include "block/drivers/qcow/qcow.h"
@@ -39,7 +40,10 @@ static int deflate_work(void *opaque)
     return 0;
 }
 
-/* Writes @bytes of @buf to new space for the clusters [@first, @first + @count), all streams or all plain. */
+/*
+ * Writes @bytes of @buf to new space for the clusters [@first, @first + @count), all streams or all
+ * plain.
+ */
 static int coroutine_fn deflate_store(BlockDriverState *bs, const QcowDeflate *d, uint32_t first,
                                       uint32_t count, uint8_t *buf, int64_t bytes)
 {

@@ -2,8 +2,8 @@
 /*
  * Creating images: everything that can be wrong is found before the storage is made.
  *
- * The order of writes: name and (empty) L1 table, sync, then the header, sync. Before the header lands the file is no qcow.
- * The L1 table is a hole of the file.
+ * The order of writes: name and (empty) L1 table, sync, then the header, sync. Before the header
+ * lands the file is no qcow. The L1 table is a hole of the file.
  */
 #include "block/drivers/qcow/qcow.h"
 

@@ -3,8 +3,8 @@
  * Unmapping, and writing of zeros.
  *
  * 1. A cluster is unmapped only where no backing data can show through it.
- * 2. The change is made in memory, in one hold of the lock, when no claim is on the cluster; it is pending until a flush.
- *    The space is freed then, and punched after that flush (pin.c).
+ * 2. The change is made in memory, in one hold of the lock, when no claim is on the cluster; it is
+ *    pending until a flush. The space is freed then, and punched after that flush (pin.c).
  * 3. Barrier 0 comes before the first unmapping.
  */
 #include "block/drivers/qcow/qcow.h"

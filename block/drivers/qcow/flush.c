@@ -2,18 +2,23 @@
 /*
  * The two barriers.
  *
- * Let P be the pending entries, with their values when the flush begins. The data write of each has completed (write.c, 3).
+ * Let P be the pending entries, with their values when the flush begins. The data write of each has
+ * completed (write.c, 3).
  *
- * A. Every new table of P is written whole to its place, which nothing on disk names yet; then all data and new tables
- *    are made durable.
- * B. The entries of P in tables that can be reached, and the L1 entries of the tables of A, are written and made durable.
+ * A. Every new table of P is written whole to its place, which nothing on disk names yet; then all
+ *    data and new tables are made durable.
+ * B. The entries of P in tables that can be reached, and the L1 entries of the tables of A, are
+ *    written and made durable.
  *
  * 1. So nothing on disk ever names a cluster or a table that is not durable.
- * 2. An entry that changes while the flush runs keeps P's value on disk; its new one is pending again.
+ * 2. An entry that changes while the flush runs keeps P's value on disk; its new one is pending
+ *    again.
  * 3. A table's place is not written while a request still writes zeros there (QcowTable.placing).
  * 4. What P unmaps is punched after B only, and after the last request that looked it up (pin.c).
- * 5. One flush runs at a time. Who comes meanwhile takes part in the next one, as P was taken before it came.
- * 6. After a failed sync nothing is known of the disk: no more writes. A failed write of tables leaves P pending.
+ * 5. One flush runs at a time. Who comes meanwhile takes part in the next one, as P was taken
+ *    before it came.
+ * 6. After a failed sync nothing is known of the disk: no more writes. A failed write of tables
+ *    leaves P pending.
  *
  * Without new mappings in P there is nothing that A must go before, and one barrier is enough.
  */

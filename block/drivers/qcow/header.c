@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* See header.h. Every field of a header is checked here, once, for open, tests and fuzzers alike. */
+/*
+ * See header.h. Every field of a header is checked here, once, for open, tests and fuzzers alike.
+ */
 #include "block/drivers/qcow/header.h"
 
 #include "util/cutils.h"
@@ -69,7 +71,10 @@ bool qcow_header_l1_entries(uint64_t size, int cluster_bits, int l2_bits, uint32
     return true;
 }
 
-/* The table and the name must lie where file offsets exist; whether the file reaches so far is another matter. */
+/*
+ * The table and the name must lie where file offsets exist; whether the file reaches so far is
+ * another matter.
+ */
 static bool header_check_places(const QcowHeader *h, GError **error)
 {
     uint32_t entries;

@@ -53,8 +53,9 @@ bool qcow_header_l1_entries(uint64_t size, int cluster_bits, int l2_bits, uint32
 size_t qcow_record_write(const char *format, uint8_t *raw);
 
 /*
- * Looks for a record that ends where the name starts. @before: the @bytes of the file that stand directly before @name_offset.
- * Returns: the format's name (not yet known to be a driver), or NULL. Free with g_free().
+ * Looks for a record that ends where the name starts. @before: the @bytes of the file that stand
+ * directly before @name_offset. Returns: the format's name (not yet known to be a driver), or NULL.
+ * Free with g_free().
  */
 char *qcow_record_parse(const uint8_t *before, size_t bytes, uint64_t name_offset);
 

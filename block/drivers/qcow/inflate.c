@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One cluster to a raw deflate stream and back (window of 4096 bytes, no zlib header). Streams' states are made once and
- * used again; what an image says decides neither memory nor time beyond one cluster.
+ * One cluster to a raw deflate stream and back (window of 4096 bytes, no zlib header). Streams'
+ * states are made once and used again; what an image says decides neither memory nor time beyond
+ * one cluster.
  */
 #include "block/drivers/qcow/qcow.h"
 

@@ -6,7 +6,9 @@
 
 #include <errno.h>
 
-/* @n clusters of @t from @i on, the first of them of kind PLAIN at @host: how many stand in a row. */
+/*
+ * @n clusters of @t from @i on, the first of them of kind PLAIN at @host: how many stand in a row.
+ */
 static uint32_t map_plain_run(const QcowTable *t, uint32_t i, uint32_t n, int64_t host,
                               int64_t cluster_size)
 {

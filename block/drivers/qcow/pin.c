@@ -2,10 +2,12 @@
 /*
  * Freed space, and who may still be using it.
  *
- * 1. A request pins the current epoch when it looks a place up, in the same hold of the lock, and unpins when its I/O ends.
- * 2. Space is freed in the current epoch, after its entry has been changed: later look-ups cannot find it. So
- *    only pins of this epoch and of older ones can be on it.
- * 3. It is punched (punch.c) when the change is on disk and all those pins are gone; epochs are taken in order.
+ * 1. A request pins the current epoch when it looks a place up, in the same hold of the lock, and
+ *    unpins when its I/O ends.
+ * 2. Space is freed in the current epoch, after its entry has been changed: later look-ups cannot
+ *    find it. So only pins of this epoch and of older ones can be on it.
+ * 3. It is punched (punch.c) when the change is on disk and all those pins are gone; epochs are
+ *    taken in order.
  */
 #include "block/drivers/qcow/qcow.h"
 

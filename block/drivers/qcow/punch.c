@@ -2,12 +2,14 @@
 /*
  * Giving freed space back to the host.
  *
- * 1. Only ranges whose unmapping is durable and that nobody uses come here (pin.c), to the byte. They are never
- *    handed out again, so what was free once stays free.
- * 2. A sector is punched only if all of it is free: a stream's first and last sectors hold its neighbours' bytes.
- * 3. Neighbours become free at different times. The host gives back whole blocks only; so what is free is
- *    remembered, and what a new range completes is punched together with it.
- * 4. What alignment has skipped counts as free with its neighbours, but is no reason to punch: nothing was written there.
+ * 1. Only ranges whose unmapping is durable and that nobody uses come here (pin.c), to the byte.
+ *    They are never handed out again, so what was free once stays free.
+ * 2. A sector is punched only if all of it is free: a stream's first and last sectors hold its
+ *    neighbours' bytes.
+ * 3. Neighbours become free at different times. The host gives back whole blocks only; so what is
+ *    free is remembered, and what a new range completes is punched together with it.
+ * 4. What alignment has skipped counts as free with its neighbours, but is no reason to punch:
+ *    nothing was written there.
  *
  * All of this runs under the flush lock.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * qcow: the version 1 format. Opening, closing, what a node says of itself, and the vtable. The format is described in
- * docs/formats/qcow.md; the order of writes stands on top of flush.c.
+ * qcow: the version 1 format. Opening, closing, what a node says of itself, and the vtable. The
+ * format is described in docs/formats/qcow.md; the order of writes stands on top of flush.c.
  */
 #include "block/drivers/qcow/qcow.h"
 
@@ -60,13 +60,13 @@ static void qcow_open_check_alignment(BlockDriverState *bs)
 static bool qcow_open_check_format_option(const QcowState *s, const char *format, GError **error)
 {
     if (format && s->header.crypt == QCOW_CRYPT_NONE) {
-        cairn_set_error(error, EINVAL, "No encryption in image header, but options specified format "
-                        "'%s'", format);
+        cairn_set_error(error, EINVAL, "No encryption in image header, but options specified "
+                        "format '%s'", format);
         return false;
     }
     if (format && strcmp(format, "aes")) {
-        cairn_set_error(error, EINVAL, "Header reported 'aes' encryption format but options specify "
-                        "'%s'", format);
+        cairn_set_error(error, EINVAL, "Header reported 'aes' encryption format but options "
+                        "specify '%s'", format);
         return false;
     }
     return true;
@@ -101,10 +101,10 @@ static bool qcow_open_crypto(BlockDriverState *bs, QDict *opts, int flags, GErro
     }
     bs->encrypted = true;
     if (bdrv_is_restricted(bs)) {
-        cairn_set_error(error, ENOSYS, "Use of AES-CBC encrypted qcow images is no longer supported "
-                        "in system emulators");
-        cairn_error_append_hint(error, "You can use 'cairn-img convert' to convert your image to an "
-                                "unencrypted qcow or raw image.");
+        cairn_set_error(error, ENOSYS, "Use of AES-CBC encrypted qcow images is no longer "
+                        "supported in system emulators");
+        cairn_error_append_hint(error, "You can use 'cairn-img convert' to convert your image to "
+                                "an unencrypted qcow or raw image.");
         return false;
     }
     if (!(flags & BLK_O_NO_IO)) {
@@ -117,7 +117,9 @@ static bool qcow_open_crypto(BlockDriverState *bs, QDict *opts, int flags, GErro
     return s->crypto != NULL;
 }
 
-/* Only formats may be recorded: a protocol or filter there would let the image name what it likes. */
+/*
+ * Only formats may be recorded: a protocol or filter there would let the image name what it likes.
+ */
 static bool qcow_is_format(BlockDriverState *bs, const char *name)
 {
     g_auto(GStrv) formats = cairn_context_list_drivers(bdrv_get_context(bs), true);
@@ -190,7 +192,8 @@ static bool qcow_open_buffers(BlockDriverState *bs, GError **error)
 {
     QcowState *s = bs->opaque;
 
-    s->zeroes = aligned_alloc(4096, QCOW_ZERO_BYTES);      /* good for O_DIRECT, should it come by reopen */
+    /* good for O_DIRECT, should it come by reopen */
+    s->zeroes = aligned_alloc(4096, QCOW_ZERO_BYTES);
     s->stream_data = g_try_malloc(s->g.cluster_size);
     if (!s->zeroes || !s->stream_data) {
         cairn_set_error(error, ENOMEM, "Could not allocate memory for '%s'", bs->filename);
@@ -258,7 +261,8 @@ static void qcow_close(BlockDriverState *bs)
     QcowState *s = bs->opaque;
 
     if (bs->file && !bs->read_only && !g_atomic_int_get(&s->failed)) {
-        qcow_flush_drained(bs);     /* the core has flushed and told of errors: this is what came after */
+        /* the core has flushed and told of errors: this is what came after */
+        qcow_flush_drained(bs);
     }
     qcow_cache_free(s);
     qcow_epochs_free(s);
@@ -346,7 +350,9 @@ typedef struct QcowEmptyRun {
     bool ok;
 } QcowEmptyRun;
 
-/* Clears exactly the bytes of the L1 table: what stands beside it in its sectors is not ours here. */
+/*
+ * Clears exactly the bytes of the L1 table: what stands beside it in its sectors is not ours here.
+ */
 static int coroutine_fn qcow_clear_l1(BlockDriverState *bs)
 {
     QcowState *s = bs->opaque;
@@ -394,7 +400,8 @@ static void coroutine_fn qcow_make_empty_entry(void *opaque)
         ret = qcow_clear_l1(run->bs);
     }
     if (ret < 0) {
-        g_atomic_int_set(&s->failed, -ret);     /* what is on disk and what is here may differ now */
+        /* what is on disk and what is here may differ now */
+        g_atomic_int_set(&s->failed, -ret);
         cairn_set_error_errno(run->error, -ret, "Could not clear the tables of '%s'",
                               run->bs->filename);
         return;

@@ -2,11 +2,13 @@
 /*
  * What the files of the qcow driver share.
  *
- * Locks. There is one for state, QcowState.lock, a plain mutex: it guards all that stands below it in the struct, is held for
- * table work only and never across I/O or a yield. Functions marked "locked" are called with it; those that are also
- * coroutine_fn may leave it and take it again, so what was looked up before such a call is stale after it. A cluster's lock
- * (QcowClaim) is held across I/O, and one request holds at most one; the flush lock is QcowFlush.running. Order: a claim, then
- * the flush lock, then lock. Nobody waits for a claim while holding either, nor for a flush while holding a claim.
+ * Locks. There is one for state, QcowState.lock, a plain mutex: it guards all that stands below it
+ * in the struct, is held for table work only and never across I/O or a yield. Functions marked
+ * "locked" are called with it; those that are also coroutine_fn may leave it and take it again, so
+ * what was looked up before such a call is stale after it. A cluster's lock (QcowClaim) is held
+ * across I/O, and one request holds at most one; the flush lock is QcowFlush.running. Order: a
+ * claim, then the flush lock, then lock. Nobody waits for a claim while holding either, nor for a
+ * flush while holding a claim.
  */
 #ifndef QCOW_H
 #define QCOW_H
@@ -19,28 +21,33 @@
 
 #include <zlib.h>
 
-#define QCOW_ZERO_BYTES ((int64_t)64 << 10)             /* of QcowState.zeroes: >= a cluster, a table */
+/* of QcowState.zeroes: >= a cluster, a table */
+#define QCOW_ZERO_BYTES ((int64_t)64 << 10)
 #define QCOW_L1_PIECE ((uint32_t)8192)                  /* L1 entries read at once: 64 KiB */
-#define QCOW_MAX_CHUNK ((int64_t)1 << 20)               /* bytes that a bounce buffer holds at most */
+/* bytes that a bounce buffer holds at most */
+#define QCOW_MAX_CHUNK ((int64_t)1 << 20)
 #define QCOW_MAX_NEW_RUN ((int64_t)16 << 20)            /* bytes of clusters allocated at once */
 #define QCOW_DEFAULT_CACHE ((int64_t)32 << 20)          /* bytes: l2-cache-size */
 #define QCOW_CHECKPOINT_DATA ((int64_t)256 << 20)       /* bytes of new data between two flushes */
 #define QCOW_CHECKPOINT_TABLES ((int64_t)64 << 20)      /* bytes of changed tables */
 #define QCOW_CHECKPOINT_USEC ((int64_t)5 * 1000 * 1000)
-#define QCOW_MAX_TABLES ((guint)16 << 20)               /* L2 tables of an image open for writing: 128 MiB of index */
+/* L2 tables of an image open for writing: 128 MiB of index */
+#define QCOW_MAX_TABLES ((guint)16 << 20)
 #define QCOW_MAX_SUSPECTS 65536                         /* ranges named twice that are told apart */
 
 /* An L2 table in memory, or a piece of the L1 table. */
 typedef struct QcowTable {
     GList lru;                  /* link in QcowCache.lru; data is the table */
     uint64_t *entries;          /* host order: the newest values (a piece of L1: those on disk) */
-    uint64_t *pending;          /* bitmap: entries whose newest value no flush has taken yet; NULL: none */
+    /* bitmap: entries whose newest value no flush has taken yet; NULL: none */
+    uint64_t *pending;
     uint64_t *flushing;         /* bitmap: entries in the flush under way; NULL: none */
     int64_t offset;             /* bytes: its place in the file; 0: none reserved yet */
     uint32_t index;             /* in L1; of a piece: its number */
     uint32_t count;             /* entries */
     int users;                  /* requests that will come back to it: not evicted */
-    int placing;                /* writes under way that reserve its place: no flush writes it meanwhile */
+    /* writes under way that reserve its place: no flush writes it meanwhile */
+    int placing;
     bool is_l1;
     bool is_loading;            /* entries are not there yet; nobody uses it */
     bool is_new;                /* no L1 entry on disk names it */
@@ -65,8 +72,8 @@ typedef struct QcowCache {
 } QcowCache;
 
 /*
- * Pins. Requests pin the epoch in which they looked something up; space freed in an epoch can be in use only by requests of
- * this epoch and earlier ones.
+ * Pins. Requests pin the epoch in which they looked something up; space freed in an epoch can be in
+ * use only by requests of this epoch and earlier ones.
  */
 typedef struct QcowEpoch {
     struct QcowEpoch *next;
@@ -108,7 +115,8 @@ typedef struct QcowState {
     gint scanned;               /* atomic bool: barrier 0 has been passed */
     gint indexed;               /* atomic bool: tables_at is complete */
 
-    GTree *free_space;          /* QcowRange: free for good; NULL: none yet. Under the flush lock (punch.c) */
+    /* QcowRange: free for good; NULL: none yet. Under the flush lock (punch.c) */
+    GTree *free_space;
 
     GMutex stream_lock;         /* a leaf: guards the two below */
     GSList *inflaters;          /* z_stream *, ready for use */
@@ -118,7 +126,8 @@ typedef struct QcowState {
     QcowCache cache;
     int64_t file_end;           /* bytes of the file that are known to be there */
     int64_t end_at_open;        /* what lies past it was never written; INT64_MAX after barrier 0 */
-    int64_t end_at_scan;        /* what end_at_open was for barrier 0: still holds in tables that it may not change */
+    /* what end_at_open was for barrier 0: still holds in tables that it may not change */
+    int64_t end_at_scan;
     int64_t cursor;             /* where new space comes from; valid once scanned */
     GArray *tables_at;          /* int64_t: offsets of all L2 tables, ascending */
     GArray *suspects;           /* QcowRange, ascending: named twice; not written, not freed */
@@ -129,7 +138,8 @@ typedef struct QcowState {
     CoQueue claim_waiters;
     CoQueue placed;             /* waits for QcowTable.placing to end */
     QcowEpoch *oldest, *current;
-    GArray *gaps;               /* QcowRange: skipped by alignment since the last flush (punch.c, 4) */
+    /* QcowRange: skipped by alignment since the last flush (punch.c, 4) */
+    GArray *gaps;
     QcowFlush flush;
     int64_t new_data;           /* bytes mapped since the last flush began */
     int64_t dirty_since;        /* monotonic microseconds of the first pending entry; 0: none */
@@ -170,16 +180,23 @@ typedef struct QcowRun {
     QcowKind kind;
     bool is_pending;            /* PLAIN: an entry of the run is not on disk yet */
     int64_t bytes;              /* guest bytes, > 0 */
-    int64_t host;               /* PLAIN: where the first byte stands; STREAM: where the stream starts */
+    /* PLAIN: where the first byte stands; STREAM: where the stream starts */
+    int64_t host;
     int64_t host_bytes;         /* STREAM: its length */
 } QcowRun;
 
 /* The leading run of @bytes at @offset: one kind, contiguous in the file; at most one stream. */
 int coroutine_fn qcow_map_locked(BlockDriverState *bs, int64_t offset, int64_t bytes,
                                  QcowRun *run);
-/* Guest bytes from @offset on, within one L2 table, whose clusters are not written in place; 0: the first one is. -errno. */
+/*
+ * Guest bytes from @offset on, within one L2 table, whose clusters are not written in place; 0: the
+ * first one is. -errno.
+ */
 int64_t coroutine_fn qcow_map_fresh_locked(BlockDriverState *bs, int64_t offset, int64_t bytes);
-/* Guest bytes from @offset on where backing data can show through: 0, or @bytes clipped. -errno. Lock not held. */
+/*
+ * Guest bytes from @offset on where backing data can show through: 0, or @bytes clipped. -errno.
+ * Lock not held.
+ */
 int64_t coroutine_fn qcow_backing_shows(BlockDriverState *bs, int64_t offset, int64_t bytes);
 
 /* ---- pin.c ---- */
@@ -199,20 +216,28 @@ GArray *qcow_epoch_reap_locked(QcowState *s);
 void qcow_epochs_forget_locked(QcowState *s);
 
 /* ---- punch.c: under the flush lock ---- */
-/* QcowRange, free for good: @ranges are punched (and changed; NULL: none), @gaps were never used. */
+/*
+ * QcowRange, free for good: @ranges are punched (and changed; NULL: none), @gaps were never used.
+ */
 void coroutine_fn qcow_punch(BlockDriverState *bs, GArray *ranges, const GArray *gaps);
 void qcow_punch_forget(QcowState *s);
 
 /* ---- alloc.c ---- */
 void coroutine_fn qcow_claim_locked(QcowState *s, QcowClaim *claim, int64_t offset,
                                     int64_t bytes);
-/* Claims the longest free lead of the range instead of waiting for all of it; false: nothing was claimed, but waited. */
+/*
+ * Claims the longest free lead of the range instead of waiting for all of it; false: nothing was
+ * claimed, but waited.
+ */
 bool coroutine_fn qcow_claim_lead_locked(QcowState *s, QcowClaim *claim, int64_t offset,
                                          int64_t bytes);
 void qcow_claim_end(QcowState *s, QcowClaim *claim);
 bool qcow_is_claimed_locked(QcowState *s, int64_t offset, int64_t bytes);
 
-/* New space for a run of clusters of one L2 table, and the table's place before it where it has none. */
+/*
+ * New space for a run of clusters of one L2 table, and the table's place before it where it has
+ * none.
+ */
 typedef struct QcowNew {
     QcowTable *table;           /* referenced */
     int64_t before, after;      /* the cursor's two values */
@@ -230,7 +255,10 @@ static inline int64_t qcow_new_first(const QcowNew *n)
 }
 /* Space that will never be handed out. */
 void qcow_add_gap_locked(QcowState *s, int64_t from, int64_t to);
-/* After the write: published with 0, given back with -errno. The caller then sets the entries, in the same hold of the lock. */
+/*
+ * After the write: published with 0, given back with -errno. The caller then sets the entries, in
+ * the same hold of the lock.
+ */
 void qcow_alloc_written_locked(QcowState *s, QcowNew *n, int ret);
 /* Whether entries of @t may be changed: not a table that overlaps something else. */
 bool qcow_table_may_change_locked(QcowState *s, const QcowTable *t);
@@ -247,7 +275,10 @@ void qcow_sort_suspects_locked(QcowState *s);
 int coroutine_fn qcow_index(BlockDriverState *bs);
 /* Before the file grows or something is unmapped. */
 int coroutine_fn qcow_barrier0(BlockDriverState *bs);
-/* Calls @func for each L1 entry that is not 0, in order, until it returns non-0. @l1_index, raw entry. */
+/*
+ * Calls @func for each L1 entry that is not 0, in order, until it returns non-0. @l1_index, raw
+ * entry.
+ */
 typedef int coroutine_fn QcowL1Func(BlockDriverState *bs, uint32_t l1_index, uint64_t raw,
                                     void *opaque);
 int coroutine_fn qcow_l1_foreach(BlockDriverState *bs, int64_t end, QcowL1Func *func,
@@ -256,7 +287,7 @@ int coroutine_fn qcow_l1_foreach(BlockDriverState *bs, int64_t end, QcowL1Func *
 /* ---- use-map.c: which sectors of the file are named, and by how many ---- */
 typedef struct QcowUseMap QcowUseMap;
 typedef enum QcowUse {
-    QCOW_USE_FIXED,             /* header, name, L1: may share its first and last sector with streams */
+    QCOW_USE_FIXED,             /* header, name, L1: streams may share its edges */
     QCOW_USE_WHOLE,             /* an L2 table or a plain cluster */
     QCOW_USE_STREAM,            /* shares sectors with its neighbours */
 } QcowUse;
@@ -290,7 +321,10 @@ int coroutine_fn qcow_read_host(BlockDriverState *bs, int64_t host, int64_t byte
 /* 0; -EIO if the stream does not fill @cluster_size bytes; -ENOMEM. */
 int qcow_inflate(QcowState *s, const uint8_t *in, size_t in_bytes, uint8_t *out,
                  size_t cluster_size);
-/* Length of the stream, less than @cluster_size; 0: does not shrink; -ENOMEM. @out: cluster_size bytes. */
+/*
+ * Length of the stream, less than @cluster_size; 0: does not shrink; -ENOMEM. @out: cluster_size
+ * bytes.
+ */
 int qcow_deflate(QcowState *s, const uint8_t *in, uint8_t *out, size_t cluster_size);
 void qcow_streams_free(QcowState *s);
 
@@ -347,11 +381,14 @@ bool qcow_may_have_lost_locked(const QcowState *s);
 /* Looks at @t as it was loaded: entries still as on disk. */
 void qcow_note_lost(QcowTable *t, const QcowGeometry *g, int64_t end);
 /*
- * Of an unmapped range: whether it was lost, 1 or 0; @bytes is cut to where the answer holds. May leave the lock.
- * -errno.
+ * Of an unmapped range: whether it was lost, 1 or 0; @bytes is cut to where the answer holds. May
+ * leave the lock. -errno.
  */
 int coroutine_fn qcow_lost_run_locked(BlockDriverState *bs, int64_t offset, int64_t *bytes);
-/* Whether the L1 entry names a table that the file ends before, or stands past the end itself: 1, 0, -errno. */
+/*
+ * Whether the L1 entry names a table that the file ends before, or stands past the end itself: 1,
+ * 0, -errno.
+ */
 int coroutine_fn qcow_l1_is_lost_locked(BlockDriverState *bs, uint32_t l1_index);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Guest reads: one child read for each contiguous run. What was looked up stays pinned until its I/O has ended.
+ * Guest reads: one child read for each contiguous run. What was looked up stays pinned until its
+ * I/O has ended.
  */
 #include "block/drivers/qcow/qcow.h"
 
@@ -73,7 +74,9 @@ static int coroutine_fn read_unmapped(BlockDriverState *bs, int64_t offset, int6
 
 /* ---- compressed clusters ---- */
 
-/* Streams of neighbouring clusters that stand close together: one child read, one turn of a worker. */
+/*
+ * Streams of neighbouring clusters that stand close together: one child read, one turn of a worker.
+ */
 typedef struct QcowStreams {
     QcowState *s;
     GArray *ranges;             /* QcowRange: of the file */
@@ -198,7 +201,10 @@ static int coroutine_fn read_batch_out(BlockDriverState *bs, QcowStreams *b, int
     return 0;
 }
 
-/* Streams are never written in place and their space never holds another one, so what one gave stays true. */
+/*
+ * Streams are never written in place and their space never holds another one, so what one gave
+ * stays true.
+ */
 static bool read_from_last_stream(QcowState *s, const QcowRange *r, int64_t inside,
                                   int64_t bytes, const IOVector *iov, size_t iov_offset)
 {

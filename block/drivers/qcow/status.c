@@ -69,7 +69,10 @@ static int coroutine_fn status_walk_locked(BlockDriverState *bs, int64_t offset,
     return w->offset > offset ? 0 : ret;
 }
 
-/* The part of a run, in sectors, that the file was cut off before; @w is cut to where the answer holds. 1, 0, -errno. */
+/*
+ * The part of a run, in sectors, that the file was cut off before; @w is cut to where the answer
+ * holds. 1, 0, -errno.
+ */
 static int coroutine_fn status_find_lost_locked(BlockDriverState *bs, int64_t offset, StatusWalk *w)
 {
     QcowState *s = bs->opaque;

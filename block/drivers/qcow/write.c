@@ -2,11 +2,13 @@
 /*
  * Guest writes, run by run.
  *
- * 1. A mapped plain cluster is written in place, without a claim: its space is pinned, so that whatever happens to the mapping
- *    meanwhile, the bytes go where nobody else is yet.
- * 2. All other clusters get new space, under a claim held from the look-up to completion. Whole clusters
- *    are written: what the guest does not give comes from the old content (backing data, a stream, zeros).
- * 3. Entries change in memory only, after the data write has completed; the flush takes them to disk (flush.c).
+ * 1. A mapped plain cluster is written in place, without a claim: its space is pinned, so that
+ *    whatever happens to the mapping meanwhile, the bytes go where nobody else is yet.
+ * 2. All other clusters get new space, under a claim held from the look-up to completion. Whole
+ *    clusters are written: what the guest does not give comes from the old content (backing data, a
+ *    stream, zeros).
+ * 3. Entries change in memory only, after the data write has completed; the flush takes them to
+ *    disk (flush.c).
  * 4. Before the file grows, barrier 0.
  */
 #include "block/drivers/qcow/qcow.h"
@@ -257,7 +259,10 @@ static int coroutine_fn write_fresh(BlockDriverState *bs, QcowWrite *w, int64_t 
     return ret;
 }
 
-/* The lock is held, and left for good. Returns: bytes written; 0: something had to be waited for; -errno. */
+/*
+ * The lock is held, and left for good. Returns: bytes written; 0: something had to be waited for;
+ * -errno.
+ */
 static int64_t coroutine_fn write_claimed(BlockDriverState *bs, QcowWrite *w)
 {
     QcowState *s = bs->opaque;
@@ -347,7 +352,8 @@ int coroutine_fn qcow_write_end(BlockDriverState *bs, int ret, bool needs_flush)
     is_due = qcow_checkpoint_due_locked(s);
     g_mutex_unlock(&s->lock);
     if (is_due) {
-        qcow_co_flush(bs);      /* nobody was promised this one; a failed sync shows on the next write */
+        /* nobody was promised this one; a failed sync shows on the next write */
+        qcow_co_flush(bs);
     }
     return ret;
 }

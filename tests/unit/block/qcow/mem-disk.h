@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A disk in memory behind a driver of the test's own ("mem-disk"), which counts, records and breaks what the driver above it
- * does; and hand-made qcow images on it, laid out by the format's description and not by the driver under test.
+ * A disk in memory behind a driver of the test's own ("mem-disk"), which counts, records and breaks
+ * what the driver above it does; and hand-made qcow images on it, laid out by the format's
+ * description and not by the driver under test.
  */
 #ifndef TEST_MEM_DISK_H
 #define TEST_MEM_DISK_H

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Compressed writes: which are taken, what they leave in the file, and what later writes make of it. */
+/*
+ * Compressed writes: which are taken, what they leave in the file, and what later writes make of
+ * it.
+ */
 #include "mem-disk.h"
 
 #include <errno.h>
@@ -132,7 +135,10 @@ static void test_mixed(void)
     mem_close_ok(blk);
 }
 
-/* All bytes equally frequent, and yet it shrinks: the look at the data before must not take it for noise. */
+/*
+ * All bytes equally frequent, and yet it shrinks: the look at the data before must not take it for
+ * noise.
+ */
 static void test_flat_data(void)
 {
     g_autoptr(MemDisk) d = image_new(SIZE, 12, 9);
@@ -205,7 +211,10 @@ static void test_freed_stream(void)
     mem_close_ok(blk);
 }
 
-/* What neighbours share is punched when the last of them goes: rewriting a compressed image leaks nothing. */
+/*
+ * What neighbours share is punched when the last of them goes: rewriting a compressed image leaks
+ * nothing.
+ */
 static void test_rewritten_image(void)
 {
     g_autoptr(MemDisk) d = image_new(SIZE, 12, 9);

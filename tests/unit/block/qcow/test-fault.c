@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Each child request fails once, one after the other, under one workload. The guest's request fails or does not; what it was about is then old or
- * new, sector by sector. All else is as it was, then and when the image is opened again, and it checks clean.
+ * Each child request fails once, one after the other, under one workload. The guest's request fails
+ * or does not; what it was about is then old or new, sector by sector. All else is as it was, then
+ * and when the image is opened again, and it checks clean.
  */
 #include "mem-disk.h"
 
@@ -81,7 +82,10 @@ static void workload(BlockBackend *blk, Model *m)
 
 typedef enum Fault { FAULT_READ, FAULT_WRITE, FAULT_SYNC } Fault;
 
-/* The workload on an image that already holds something, its k-th request of a kind failing. Returns: whether there was one. */
+/*
+ * The workload on an image that already holds something, its k-th request of a kind failing.
+ * Returns: whether there was one.
+ */
 static bool run_with_fault(const MemDisk *start, const Model *before, MemDisk *backing,
                            Fault fault, int k)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The two barriers: how many syncs each operation costs, what is durable before what, and crashes: each prefix of what was
- * done to the file, and epochs with writes left out, must open, check clean and hold all that was flushed.
+ * The two barriers: how many syncs each operation costs, what is durable before what, and crashes:
+ * each prefix of what was done to the file, and epochs with writes left out, must open, check clean
+ * and hold all that was flushed.
  */
 #include "mem-disk.h"
 
@@ -93,7 +94,9 @@ static bool record_meets(const MemRecord *r, int64_t offset, int64_t bytes)
     return r->op == MEM_WRITE && r->offset < offset + bytes && offset < r->offset + r->bytes;
 }
 
-/* The position of the last write to a place before record @limit, and of the first sync after it. */
+/*
+ * The position of the last write to a place before record @limit, and of the first sync after it.
+ */
 static void test_order(void)
 {
     g_autoptr(MemDisk) d = image_new(SIZE, 12, 9);
@@ -226,7 +229,10 @@ static void crash_zero(BlockBackend *blk, uint32_t *newest, uint32_t sector, uin
                     ==, 0);
 }
 
-/* What a sector may hold: its stamp with a sequence >= @least, or zeros written then or never written. */
+/*
+ * What a sector may hold: its stamp with a sequence >= @least, or zeros written then or never
+ * written.
+ */
 static void assert_sector(const uint8_t *buf, uint32_t sector, uint32_t least,
                           const uint32_t *zeroed)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Images made to do harm: entries that lead onto the header, the tables or out of the file, and plain garbage. Nothing may crash, reach what
- * is not the guest's, or change header and tables by a guest's write.
+ * Images made to do harm: entries that lead onto the header, the tables or out of the file, and
+ * plain garbage. Nothing may crash, reach what is not the guest's, or change header and tables by a
+ * guest's write.
  */
 #include "mem-disk.h"
 

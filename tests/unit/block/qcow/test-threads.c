@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Four threads at random on one qcow, while another one reopens it and checks what must hold for all. Each thread owns sectors of its own,
- * laid so that threads share clusters and tables; it knows at all times what they hold.
+ * Four threads at random on one qcow, while another one reopens it and checks what must hold for
+ * all. Each thread owns sectors of its own, laid so that threads share clusters and tables; it
+ * knows at all times what they hold.
  */
 #include "mem-disk.h"
 
@@ -19,7 +20,8 @@ static CairnContext *ctx;
 
 typedef struct Worker {
     BlockBackend *blk;
-    int number;                 /* owns sectors with index % THREADS == number, and a quarter of the second half */
+    /* owns sectors with index % THREADS == number, and a quarter of the second half */
+    int number;
     uint32_t *values;           /* shared: each element has one owner; 0: zeros */
     GRand *rand;
     bool compresses;

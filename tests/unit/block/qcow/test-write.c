@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Random requests against a shadow copy, at every legal geometry, with and without a backing file, with flushes and reopens in
- * between. In the end a parser of the test's own, which knows the format and nothing of the driver, reads the file.
+ * Random requests against a shadow copy, at every legal geometry, with and without a backing file,
+ * with flushes and reopens in between. In the end a parser of the test's own, which knows the
+ * format and nothing of the driver, reads the file.
  */
 #include "mem-disk.h"
 
