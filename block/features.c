@@ -14,5 +14,8 @@ int cairn_format_features(CairnContext *ctx, const char *format)
     return (drv->bdrv_co_create_opts ? CAIRN_FORMAT_CREATE : 0) |
            (drv->supports_backing ? CAIRN_FORMAT_BACKING : 0) |
            (drv->bdrv_co_pwritev_compressed ? CAIRN_FORMAT_COMPRESS : 0) |
-           (drv->bdrv_co_check ? CAIRN_FORMAT_CHECK : 0);
+           (drv->bdrv_co_check ? CAIRN_FORMAT_CHECK : 0) |
+           (drv->bdrv_co_truncate ? CAIRN_FORMAT_RESIZE : 0) |
+           (drv->bdrv_change_backing_file ? CAIRN_FORMAT_REBASE : 0) |
+           (drv->bdrv_measure ? CAIRN_FORMAT_MEASURE : 0);
 }

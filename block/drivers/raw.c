@@ -267,6 +267,19 @@ static bool coroutine_fn raw_co_create_opts(const BlockCreateTarget *target, QDi
     return file != NULL;
 }
 
+static bool raw_measure(const QDict *options, BlockBackend *source, BlockMeasure *measure,
+                        GError **error)
+{
+    int64_t size = qdict_get_try_int(options, "size", 0);
+
+    if (size > INT64_MAX - (BDRV_SECTOR_SIZE - 1)) {
+        cairn_set_error(error, EFBIG, "The image size is too large for file format 'raw'");
+        return false;
+    }
+    measure->required = measure->fully_allocated = ROUND_UP_TO(size, BDRV_SECTOR_SIZE);
+    return true;
+}
+
 static const char *const raw_strong_options[] = { "offset", "size", NULL };
 
 const BlockDriver bdrv_raw = {
@@ -283,6 +296,7 @@ const BlockDriver bdrv_raw = {
     .bdrv_has_zero_init     = raw_has_zero_init,
     .bdrv_co_create         = raw_co_create,
     .bdrv_co_create_opts    = raw_co_create_opts,
+    .bdrv_measure           = raw_measure,
     .bdrv_co_getlength      = raw_co_getlength,
     .bdrv_co_preadv         = raw_co_preadv,
     .bdrv_co_pwritev        = raw_co_pwritev,

@@ -277,12 +277,50 @@ CAIRN_API bool blk_create(CairnContext *ctx, const char *filename, const char *f
 CAIRN_API char *blk_create_help(CairnContext *ctx, const char *format,
                                 const char *filename, GError **error);
 
+typedef struct BlockMeasure {
+    int64_t required;           /* bytes the file takes with what is allocated now */
+    int64_t fully_allocated;    /* bytes when every guest byte has been written */
+} BlockMeasure;
+
+/**
+ * blk_measure:
+ * @format: of the image that would be made
+ * @options: flat creation options as text; may be NULL
+ * @source: whose content it would hold; NULL: @size bytes, nothing of them allocated
+ * Returns: false with @error; ENOTSUP where the driver cannot tell.
+ */
+CAIRN_API bool blk_measure(CairnContext *ctx, const char *format, const QDict *options,
+                           BlockBackend *source, int64_t size, BlockMeasure *measure,
+                           GError **error);
+
+/**
+ * blk_change_backing_file: writes another backing file's name into the image; the backing file that is open stays.
+ * @name: NULL: none from now on
+ * @format: NULL: unknown
+ */
+CAIRN_API bool blk_change_backing_file(BlockBackend *blk, const char *name, const char *format,
+                                       GError **error);
+
+/*
+ * Breakpoints of the first node below @blk whose driver has them ("blkdebug"): a request that comes to @event stops there
+ * until it is resumed. Outside coroutines, from any thread; they do not wait. ENOTSUP: no such node; ENOENT: no such tag.
+ */
+CAIRN_API bool blk_debug_breakpoint(BlockBackend *blk, const char *event, const char *tag,
+                                    GError **error);
+CAIRN_API bool blk_debug_remove_breakpoint(BlockBackend *blk, const char *tag, GError **error);
+CAIRN_API bool blk_debug_resume(BlockBackend *blk, const char *tag, GError **error);
+/** blk_debug_is_suspended: 1 a request stands at @tag, 0 none does yet, -ENOENT or -ENOTSUP. */
+CAIRN_API int blk_debug_is_suspended(BlockBackend *blk, const char *tag);
+
 /* What a format's driver can do. */
 enum {
     CAIRN_FORMAT_CREATE   = 1 << 0,     /* images of it can be made */
     CAIRN_FORMAT_BACKING  = 1 << 1,     /* may have a backing file */
     CAIRN_FORMAT_COMPRESS = 1 << 2,     /* takes compressed writes */
     CAIRN_FORMAT_CHECK    = 1 << 3,     /* blk_check() works */
+    CAIRN_FORMAT_RESIZE   = 1 << 4,     /* blk_truncate() works */
+    CAIRN_FORMAT_REBASE   = 1 << 5,     /* blk_change_backing_file() works */
+    CAIRN_FORMAT_MEASURE  = 1 << 6,     /* blk_measure() works */
 };
 
 /** cairn_format_features: Returns: a mask of CAIRN_FORMAT_*, or -1 if @ctx has no driver named @format. */

@@ -172,6 +172,13 @@ struct BlockDriver {
     bool coroutine_fn (*bdrv_co_create_opts)(const BlockCreateTarget *target, QDict *opts,
                                              GError **error);
 
+    /*
+     * What an image with these options and this content would take. @options: flat, typed, checked by create_options,
+     * "size" is always there; @source: NULL: unknown content. Outside coroutines. Absent: ENOTSUP.
+     */
+    bool (*bdrv_measure)(const QDict *options, BlockBackend *source, BlockMeasure *measure,
+                         GError **error);
+
     /* -- data -- */
     /* Bytes, or -errno. Absent: the file child's. */
     int64_t coroutine_fn (*bdrv_co_getlength)(BlockDriverState *bs);
@@ -200,6 +207,15 @@ struct BlockDriver {
                                              int64_t *map, BlockDriverState **file);
     /* Something happens to a request of this node ("pwritev_rmw_head"): test drivers fail or suspend it. Absent: nothing. */
     void coroutine_fn (*bdrv_co_debug_event)(BlockDriverState *bs, const char *event);
+    /*
+     * Breakpoints, by blk_debug_breakpoint() and the like; all four or none. They run outside coroutines, also while requests
+     * of the node run. Absent: the file child is asked. @is_suspended: 1, 0 or -ENOENT.
+     */
+    bool (*bdrv_debug_breakpoint)(BlockDriverState *bs, const char *event, const char *tag,
+                                  GError **error);
+    bool (*bdrv_debug_remove_breakpoint)(BlockDriverState *bs, const char *tag, GError **error);
+    bool (*bdrv_debug_resume)(BlockDriverState *bs, const char *tag, GError **error);
+    int (*bdrv_debug_is_suspended)(BlockDriverState *bs, const char *tag);
     /* Absent: ENOTSUP. */
     bool coroutine_fn (*bdrv_co_check)(BlockDriverState *bs, BlockCheckResult *result,
                                        BlockCheckFix fix, GError **error);

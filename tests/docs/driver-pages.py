@@ -70,12 +70,14 @@ def check_page(path, schema, tools):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--schema", required=True)
+    parser.add_argument("--schema", required=True, action="append", help="may be repeated")
     parser.add_argument("--tools", required=True, help="the folder of the programs")
     parser.add_argument("pages", nargs="+")
     args = parser.parse_args()
-    with open(args.schema, encoding="utf-8") as file:
-        schema = json.load(file)
+    schema = []
+    for path in args.schema:
+        with open(path, encoding="utf-8") as file:
+            schema += json.load(file)
     problems = [p for page in args.pages
                 for p in check_page(page, schema, os.path.abspath(args.tools))]
     print("\n".join(problems))

@@ -10,7 +10,8 @@ static void built_in(void)
 {
     g_autoptr(CairnContext) ctx = cairn_context_new();
 
-    g_assert_cmpint(cairn_format_features(ctx, "raw"), ==, CAIRN_FORMAT_CREATE);
+    g_assert_cmpint(cairn_format_features(ctx, "raw"), ==,
+                    CAIRN_FORMAT_CREATE | CAIRN_FORMAT_RESIZE | CAIRN_FORMAT_MEASURE);
     g_assert_cmpint(cairn_format_features(ctx, "qcow"), ==,
                     CAIRN_FORMAT_CREATE | CAIRN_FORMAT_BACKING | CAIRN_FORMAT_COMPRESS |
                     CAIRN_FORMAT_CHECK);

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How large an image would be, before it is made.
+ */
+#include <errno.h>
+
+#include "block/block-int.h"
+
+/* The options as the driver's creation would get them, the size among them. */
+static QDict *measure_options(const BlockDriver *drv, const QDict *options, int64_t size,
+                              GError **error)
+{
+    g_autoptr(QDict) texts = options ? qdict_clone_shallow(options) : qdict_new();
+
+    qdict_put_int(texts, "size", size);
+    g_autoptr(QDict) typed = options_absorb(drv->create_options, texts, error);
+
+    if (typed && qdict_size(texts) > 0) {
+        cairn_set_error(error, EINVAL, "Invalid parameter '%s'", qdict_key_at(texts, 0));
+        return NULL;
+    }
+    return g_steal_pointer(&typed);
+}
+
+bool blk_measure(CairnContext *ctx, const char *format, const QDict *options,
+                 BlockBackend *source, int64_t size, BlockMeasure *measure, GError **error)
+{
+    const BlockDriver *drv;
+
+    ctx = context_or_default(ctx);
+    CTL_LOCK_GUARD(ctx);
+    drv = bdrv_find_format(ctx, format);
+    if (!drv) {
+        cairn_set_error(error, ENOENT, "Unknown file format '%s'", format);
+        return false;
+    }
+    if (!drv->bdrv_measure || !drv->create_options) {
+        cairn_set_error(error, ENOTSUP, "Block driver '%s' does not support size measurement",
+                        format);
+        return false;
+    }
+    size = source ? blk_getlength(source) : size;
+    if (size < 0) {
+        cairn_set_error_errno(error, (int)-size, "Could not get the length of the source");
+        return false;
+    }
+    g_autoptr(QDict) typed = measure_options(drv, options, size, error);
+
+    return typed && drv->bdrv_measure(typed, source, measure, error);
+}
