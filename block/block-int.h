@@ -131,6 +131,7 @@ struct BlockBackend {
     int flags;                  /* BLK_O_* of opening */
     gint write_cache;           /* atomic bool; false: writes are FUA */
     bool grows;                 /* writes past the end extend: files being created */
+    bool is_job;                /* a job's own: stays at its node whatever replaces it */
     int quiesced_by_all;        /* nested drain_all_begin(); under ctl */
 
     /* The data plane's: blk_io_init(), blk_io_cleanup() (drain.c). */
@@ -187,6 +188,8 @@ BlockDriverState *bdrv_node_new(CairnContext *ctx, const char *node_name, GError
 void bdrv_ref(BlockDriverState *bs);
 void bdrv_unref(BlockDriverState *bs);     /* the last closes: flush, driver close, children */
 BlockDriverState *bdrv_find_node(CairnContext *ctx, const char *node_name);
+/* A node that is open, for users; not referenced. NULL with @error. */
+BlockDriverState *bdrv_lookup(CairnContext *ctx, const char *node_name, GError **error);
 
 /* Attaches @bs (its reference is taken over, also on failure) under the new permissions. */
 BdrvChild *bdrv_attach_child(BlockDriverState *parent, BlockDriverState *bs, const char *name,
@@ -198,6 +201,7 @@ void bdrv_detach_child(BdrvChild *child);
 BdrvChild *bdrv_find_child(BlockDriverState *bs, const char *name);     /* or NULL */
 /* @bs and all below it, each once, parents before children. Free with g_ptr_array_unref(). */
 GPtrArray *bdrv_graph_order(BlockDriverState *bs);
+GPtrArray *bdrv_graph_order_of(BlockDriverState *const *roots, int count);
 
 bool bdrv_child_try_set_perm(BdrvChild *child, uint64_t perm, uint64_t shared, GError **error);
 /* What @bs needs of its child, given what its own users want. */
@@ -205,13 +209,28 @@ void bdrv_child_needs(BlockDriverState *bs, BdrvChild *child, const BlockReopenS
                       uint64_t *nperm, uint64_t *nshared);
 /*
  * Recomputes the permissions of @bs and all below it: all or nothing. @reopen: node -> BlockReopenState *, or NULL.
- * In two steps, prepare (NULL with @error: nothing has changed), then commit or abort, which free the update.
+ * In two steps, prepare (NULL with @error: nothing has changed; of several nodes as one), then commit or abort, which
+ * free the update.
  */
 bool bdrv_refresh_perms(BlockDriverState *bs, GHashTable *reopen, GError **error);
-PermUpdate *bdrv_perm_prepare(BlockDriverState *bs, GHashTable *reopen, GError **error);
+PermUpdate *bdrv_perm_prepare(BlockDriverState *const *roots, int count, GHashTable *reopen,
+                              GError **error);
 void bdrv_perm_commit(PermUpdate *update);
 void bdrv_perm_abort(PermUpdate *update);
 char *bdrv_perm_names(uint64_t perm);
+
+/* ---- changing the graph (graph-change.c): under ctl ---- */
+
+bool bdrv_is_below(BlockDriverState *bs, BlockDriverState *top);    /* or is @top itself */
+/*
+ * All users of @from use @to from now on, but those that stand below @to, and jobs. Drains. May free @from. All or nothing.
+ */
+bool bdrv_replace_node(BlockDriverState *from, BlockDriverState *to, GError **error);
+/* @backing: NULL: none. What the image records is not changed. */
+bool bdrv_set_backing(BlockDriverState *bs, BlockDriverState *backing, GError **error);
+/* A filter with @options between @below and all its users; and out again. */
+bool bdrv_insert_filter(BlockDriverState *below, const QDict *options, GError **error);
+bool bdrv_remove_filter(BlockDriverState *filter, GError **error);
 
 /* ---- opening (open.c, open-child.c, common-options.c, backing.c, probe.c, filename.c, limits.c) ---- */
 

@@ -134,12 +134,14 @@ static void graph_visit(BlockDriverState *bs, GHashTable *seen, GPtrArray *order
     g_ptr_array_add(order, bs);
 }
 
-GPtrArray *bdrv_graph_order(BlockDriverState *bs)
+GPtrArray *bdrv_graph_order_of(BlockDriverState *const *roots, int count)
 {
     g_autoptr(GHashTable) seen = g_hash_table_new(NULL, NULL);
     GPtrArray *order = g_ptr_array_new();
 
-    graph_visit(bs, seen, order);
+    for (int i = count; i-- > 0;) {
+        graph_visit(roots[i], seen, order);
+    }
     for (guint i = 0; i < order->len / 2; i++) {
         void *swap = order->pdata[i];
 
@@ -147,4 +149,9 @@ GPtrArray *bdrv_graph_order(BlockDriverState *bs)
         order->pdata[order->len - 1 - i] = swap;
     }
     return order;
+}
+
+GPtrArray *bdrv_graph_order(BlockDriverState *bs)
+{
+    return bdrv_graph_order_of(&bs, 1);
 }

@@ -8,6 +8,8 @@
  */
 #include "block/block-int.h"
 
+#include <errno.h>
+
 static bool node_name_is_valid(const char *name)
 {
     if (!g_ascii_isalpha(name[0])) {
@@ -88,6 +90,18 @@ BlockDriverState *bdrv_node_new(CairnContext *ctx, const char *node_name, GError
 BlockDriverState *bdrv_find_node(CairnContext *ctx, const char *node_name)
 {
     return g_hash_table_lookup(ctx->nodes, node_name);
+}
+
+BlockDriverState *bdrv_lookup(CairnContext *ctx, const char *node_name, GError **error)
+{
+    BlockDriverState *bs = bdrv_find_node(ctx, node_name);
+
+    if (!bs || !bs->priv->is_complete) {
+        cairn_set_error(error, ENOENT, "Cannot find device='%s' nor node-name='%s'", node_name,
+                        node_name);
+        return NULL;
+    }
+    return bs;
 }
 
 void bdrv_ref(BlockDriverState *bs)

@@ -36,13 +36,10 @@ static BlockDriverState *open_reference(CairnContext *ctx, const char *reference
                         "additional options or a new filename");
         return NULL;
     }
-    bs = bdrv_find_node(ctx, reference);
-    if (!bs || !bs->priv->is_complete) {
-        cairn_set_error(error, ENOENT, "Cannot find device='%s' nor node-name='%s'", reference,
-                        reference);
-        return NULL;
+    bs = bdrv_lookup(ctx, reference, error);
+    if (bs) {
+        bdrv_ref(bs);
     }
-    bdrv_ref(bs);
     return bs;
 }
 

@@ -115,7 +115,7 @@ void bdrv_child_needs(BlockDriverState *bs, BdrvChild *child, const BlockReopenS
     } else {
         bdrv_default_perms(bs, child, child->role, reopen, perm, shared, nperm, nshared);
     }
-    if (child->bs->open_flags & BLK_O_FORCE_SHARE) {
+    if (child->bs->open_flags & BLK_O_FORCE_SHARE || child->frozen) {
         *nshared = BLK_PERM_ALL;
     }
 }
@@ -235,11 +235,12 @@ void bdrv_perm_abort(PermUpdate *update)
     perm_update_free(update);
 }
 
-PermUpdate *bdrv_perm_prepare(BlockDriverState *bs, GHashTable *reopen, GError **error)
+PermUpdate *bdrv_perm_prepare(BlockDriverState *const *roots, int count, GHashTable *reopen,
+                              GError **error)
 {
     PermUpdate *update = g_new0(PermUpdate, 1);
 
-    update->order = bdrv_graph_order(bs);
+    update->order = bdrv_graph_order_of(roots, count);
     update->reopen = reopen;
     perm_save_edges(update);
     while (update->checked < update->order->len) {
@@ -267,7 +268,7 @@ void bdrv_perm_commit(PermUpdate *update)
 
 bool bdrv_refresh_perms(BlockDriverState *bs, GHashTable *reopen, GError **error)
 {
-    PermUpdate *update = bdrv_perm_prepare(bs, reopen, error);
+    PermUpdate *update = bdrv_perm_prepare(&bs, 1, reopen, error);
 
     if (!update) {
         return false;

@@ -309,7 +309,7 @@ static bool reopen_run(Reopen *reopen, BlockBackend *blk, GError **error)
     uint64_t perm = reopen_root_perm(blk, flags);
 
     blk->root->perm = perm;
-    PermUpdate *update = bdrv_perm_prepare(blk->root->bs, reopen->states, error);
+    PermUpdate *update = bdrv_perm_prepare(&blk->root->bs, 1, reopen->states, error);
 
     if (!update) {
         blk->root->perm = old_perm;

@@ -87,6 +87,23 @@ CAIRN_API int blk_close(BlockBackend *blk);
  */
 CAIRN_API bool blk_reopen(BlockBackend *blk, const QDict *options, GError **error);
 
+/* ---- the graph (control calls; while requests run, too) ---------------- */
+
+/**
+ * blk_insert_filter: puts a filter ("driver" and its own options; its child is @blk's root node) between the root node and
+ * all its users. Requests wait meanwhile and go on through the filter.
+ */
+CAIRN_API bool blk_insert_filter(BlockBackend *blk, const QDict *options, GError **error);
+/** blk_remove_filter: takes the root node, a filter, out again. */
+CAIRN_API bool blk_remove_filter(BlockBackend *blk, GError **error);
+
+/** cairn_node_replace: all users of node @node_name use node @with from now on, but those below @with. EBUSY: a job needs it as it is. */
+CAIRN_API bool cairn_node_replace(CairnContext *ctx, const char *node_name, const char *with,
+                                  GError **error);
+/** cairn_node_set_backing: @backing: a node's name, NULL: none. What the image records is not changed (blk_change_backing_file()). */
+CAIRN_API bool cairn_node_set_backing(CairnContext *ctx, const char *node_name,
+                                      const char *backing, GError **error);
+
 /* ---- questions (any thread) ------------------------------------------ */
 
 CAIRN_API CairnContext *blk_get_context(BlockBackend *blk);

@@ -53,6 +53,7 @@ struct BdrvChild {
     BlockBackend *parent_blk;       /* NULL: the parent is a node */
     /*< private >*/
     uint64_t saved_perm, saved_shared;  /* during a permission update */
+    int frozen;                 /* jobs that count on this edge: it stays, and shares everything */
 };
 
 /* ---- a node ------------------------------------------------------------ */
