@@ -182,7 +182,7 @@ static bool compare_prepare(CompareState *s, BlockBackend *a, BlockBackend *b, G
     BlockBackend *blks[] = { a, b };
 
     for (int i = 0; i < 2; i++) {
-        int ret = runs_init(&s->runs[i], &blks[i], 1, false);
+        int ret = runs_init(&s->runs[i], &blks[i], 1, RUNS_SCOPE_CHAIN);
 
         if (ret < 0) {
             compare_note(s, BLOCK_COMPARE_STATUS_ERROR, 0, i, ret);

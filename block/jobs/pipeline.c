@@ -54,26 +54,37 @@ static void coroutine_fn pipeline_worker(void *opaque)
         }
     }
     bdrv_buffer_free(item.buf);
-    pipe->is_done = --pipe->running == 0;
+    if (--pipe->running == 0 && pipe->waiter) {
+        aio_co_wake(pipe->waiter);
+    }
 }
 
-int pipeline_run(Pipeline *pipe)
+int coroutine_fn pipeline_co_run(Pipeline *pipe)
 {
-    AioContext *aio = aio_context_ensure();
-
-    g_assert(!coroutine_in());
     co_mutex_init(&pipe->take_lock);
     g_mutex_init(&pipe->lock);
     co_queue_init(&pipe->turns);
     pipe->running = pipe->workers;
-    work_patient_begin();
     for (int i = 0; i < pipe->workers; i++) {
         coroutine_enter(coroutine_create(pipeline_worker, pipe));
     }
-    aio_context_poll_until(aio, &pipe->is_done);
-    work_patient_end();
+    if (pipe->running) {
+        pipe->waiter = coroutine_self();
+        coroutine_yield();
+    }
     co_mutex_destroy(&pipe->take_lock);
     g_mutex_clear(&pipe->lock);
+    return pipe->ret;
+}
+
+static void coroutine_fn pipeline_entry(void *opaque)
+{
+    pipeline_co_run(opaque);
+}
+
+int pipeline_run(Pipeline *pipe)
+{
+    bdrv_run_co(pipeline_entry, pipe);
     return pipe->ret;
 }
 

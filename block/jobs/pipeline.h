@@ -37,11 +37,13 @@ struct Pipeline {
     CoQueue turns;
     uint64_t next_turn, write_turn;
     int running, ret;
-    bool is_at_end, is_done;
+    bool is_at_end;
+    Coroutine *waiter;          /* pipeline_co_run()'s, once it waits for the last worker */
 };
 
-/* Outside coroutines. Returns: 0, or the first error. */
+/* Returns: 0, or the first error. The first is for outside coroutines. */
 int pipeline_run(Pipeline *pipe);
+int coroutine_fn pipeline_co_run(Pipeline *pipe);
 
 /*
  * Waits until all earlier items have passed pipeline_end_turn(). Returns: -ECANCELED if the run has

@@ -11,10 +11,10 @@
 
 #define RUNS_GUESS_BYTES (64 * 1024)    /* taken for data where there is no status */
 
-int runs_init(Runs *runs, BlockBackend *const *blks, int count, bool top_only)
+int runs_init(Runs *runs, BlockBackend *const *blks, int count, RunsScope scope)
 {
     *runs = (Runs){
-        .sources = g_new0(RunSource, count), .source_count = count, .top_only = top_only,
+        .sources = g_new0(RunSource, count), .source_count = count, .scope = scope,
     };
     for (int i = 0; i < count; i++) {
         int64_t length = blk_getlength(blks[i]);
@@ -48,12 +48,34 @@ const RunSource *runs_source_at(const Runs *runs, int64_t offset)
     return NULL;
 }
 
-static RunKind runs_kind_of(int flags, bool top_only)
+void runs_rewind(Runs *runs)
 {
-    if (flags & BDRV_BLOCK_ZERO) {
+    runs->end = 0;
+}
+
+/* The whole chain, first and last, is data where nothing else is known. */
+static RunKind runs_kind_of(const BlockStatus *status, RunsScope scope)
+{
+    if (status->depth < scope.first || status->depth >= scope.end) {
+        return RUN_BACKING;
+    }
+    if (status->flags & BDRV_BLOCK_ZERO) {
         return RUN_ZERO;
     }
-    return flags & BDRV_BLOCK_DATA || !top_only ? RUN_DATA : RUN_BACKING;
+    return status->flags & (BDRV_BLOCK_DATA | BDRV_BLOCK_ALLOCATED) || scope.end == INT_MAX
+        ? RUN_DATA : RUN_BACKING;
+}
+
+/* A single layer is asked alone: what stands below may be slow to tell, or broken. */
+static int coroutine_fn runs_ask(const Runs *runs, const RunSource *source, int64_t local,
+                                 BlockStatus *status)
+{
+    int64_t bytes = source->length - local;
+
+    *status = (BlockStatus){ .bytes = 0 };
+    return runs->scope.end == 1
+        ? blk_co_block_status(source->blk, local, bytes, status)
+        : blk_co_block_status_chain(source->blk, local, bytes, status);
 }
 
 int coroutine_fn runs_find(Runs *runs, int64_t offset)
@@ -68,9 +90,7 @@ int coroutine_fn runs_find(Runs *runs, int64_t offset)
     }
     source = runs_source_at(runs, offset);
     local = offset - source->start;
-    ret = runs->top_only
-        ? blk_co_block_status(source->blk, local, source->length - local, &status)
-        : blk_co_block_status_chain(source->blk, local, source->length - local, &status);
+    ret = runs_ask(runs, source, local, &status);
     if (ret < 0 && runs->guess_data) {
         status.flags = BDRV_BLOCK_DATA;
         status.bytes = MIN(source->length - local, RUNS_GUESS_BYTES);
@@ -81,7 +101,7 @@ int coroutine_fn runs_find(Runs *runs, int64_t offset)
         return -EIO;            /* the image became shorter */
     }
     runs->end = offset + status.bytes;
-    runs->kind = runs_kind_of(status.flags, runs->top_only);
+    runs->kind = runs_kind_of(&status, runs->scope);
     runs->flags = status.flags;
     if (status.flags & BDRV_BLOCK_LOST) {
         runs->first_lost = runs->lost ? runs->first_lost : offset;

@@ -8,11 +8,21 @@
 
 #include "block/block-int.h"
 
+#include <limits.h>
+
 typedef enum RunKind {
     RUN_DATA,                   /* to be read */
     RUN_ZERO,                   /* reads as zeros */
-    RUN_BACKING,                /* left to the backing file (runs_init() with top_only) */
+    RUN_BACKING,                /* left to layers outside the scope */
 } RunKind;
+
+/* Which layers of the images are meant: those of depth first <= d < end. */
+typedef struct RunsScope {
+    int first, end;
+} RunsScope;
+
+#define RUNS_SCOPE_CHAIN ((RunsScope) { 0, INT_MAX })
+#define RUNS_SCOPE_TOP ((RunsScope) { 0, 1 })
 
 typedef struct RunSource {
     BlockBackend *blk;
@@ -23,7 +33,7 @@ typedef struct Runs {
     RunSource *sources;
     int source_count;
     int64_t length;             /* of all together */
-    bool top_only;              /* ask the images' own layer, not the chain */
+    RunsScope scope;
     bool guess_data;            /* a status that cannot be had is data */
     int64_t end;                /* of the run below; it starts where the last answer ended */
     RunKind kind;
@@ -32,8 +42,11 @@ typedef struct Runs {
 } Runs;
 
 /* Outside coroutines; -errno. */
-int runs_init(Runs *runs, BlockBackend *const *blks, int count, bool top_only);
+int runs_init(Runs *runs, BlockBackend *const *blks, int count, RunsScope scope);
 void runs_destroy(Runs *runs);
+
+/* The next question may be about any offset; answers so far are forgotten, but not what was lost. */
+void runs_rewind(Runs *runs);
 
 /* Which image holds @offset. */
 const RunSource *runs_source_at(const Runs *runs, int64_t offset);
