@@ -13,6 +13,7 @@
 
 #include "util/worker-pool.h"
 
+typedef struct BdrvDirty BdrvDirty;
 typedef struct BdrvTrackedRequest BdrvTrackedRequest;
 typedef struct CtlLock CtlLock;
 typedef struct PermUpdate PermUpdate;
@@ -95,6 +96,7 @@ struct BdrvNodePrivate {
     BdrvChildRole role;         /* of the use it was opened for; 0: a root */
     BlockDriverState *inherits_from;    /* the parent whose flags it follows; NULL: its own master */
     BdrvDetectZeroes detect_zeroes;
+    GSList *dirty;              /* BdrvDirty *; changed inside drains only */
     uint64_t perm, shared_perm; /* cumulative, as last set on the driver */
     bool is_open;               /* the driver's open has succeeded */
     bool is_complete;           /* the whole open has */
@@ -181,6 +183,16 @@ void coroutine_fn tracked_request_begin(BdrvTrackedRequest *req, BlockDriverStat
                                         int64_t offset, int64_t bytes, int64_t align,
                                         bool serialise);
 void tracked_request_end(BdrvTrackedRequest *req);
+
+/* ---- changed ranges (dirty.c) ---- */
+
+/* Nothing is marked; inside a drain. NULL without memory. */
+BdrvDirty *bdrv_dirty_new(BlockDriverState *bs, int64_t length);
+void bdrv_dirty_free(BdrvDirty *dirty);     /* inside a drain; NULL: nothing */
+void bdrv_dirty_mark(BlockDriverState *bs, int64_t offset, int64_t bytes);
+/* The next marked run that begins at or after @from; its marks are gone then. */
+bool bdrv_dirty_take(BdrvDirty *dirty, int64_t from, int64_t *offset, int64_t *bytes);
+int64_t bdrv_dirty_bytes(const BdrvDirty *dirty);
 
 /* ---- graph (node.c, graph.c, perm.c) ---- */
 

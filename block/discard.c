@@ -57,7 +57,7 @@ int coroutine_fn bdrv_co_pdiscard(BdrvChild *child, int64_t offset, int64_t byte
     }
     if (!bs->drv->bdrv_co_pdiscard) {
         ret = filtered ? bdrv_co_pdiscard(filtered, offset, bytes) : 0;
-        io_write_done(bs, 0, false);
+        io_write_done(bs, offset, bytes, false);
         return ret;
     }
     ret = discard_interior(bs, &offset, &bytes);
@@ -66,7 +66,7 @@ int coroutine_fn bdrv_co_pdiscard(BdrvChild *child, int64_t offset, int64_t byte
     }
     tracked_request_begin(&req, bs, offset, bytes, bs->bl.request_alignment, false);
     ret = discard_by_driver(bs, offset, bytes);
-    io_write_done(bs, 0, false);
+    io_write_done(bs, offset, bytes, false);
     tracked_request_end(&req);
     return ret;
 }

@@ -41,8 +41,8 @@ bool io_is_guarded(BlockDriverState *bs, int64_t offset);
 int coroutine_fn io_guard_check(BlockDriverState *bs, int64_t offset, int64_t bytes,
                                 const IOVector *iov);
 
-/* The end of any change: counts it, and with @extends notes how far the node now reaches. */
-void io_write_done(BlockDriverState *bs, int64_t end, bool extends);
+/* The end of any change: counts and marks it, and with @extends notes how far the node now reaches. */
+void io_write_done(BlockDriverState *bs, int64_t offset, int64_t bytes, bool extends);
 
 /* The whole blocks around a range that was checked: no sum overflows. */
 static inline bool io_is_aligned(const BlockDriverState *bs, int64_t offset, int64_t bytes)

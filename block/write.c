@@ -25,10 +25,13 @@ int coroutine_fn io_driver_pwritev(BlockDriverState *bs, int64_t offset, int64_t
                  : -ENOTSUP;
 }
 
-void io_write_done(BlockDriverState *bs, int64_t end, bool extends)
+void io_write_done(BlockDriverState *bs, int64_t offset, int64_t bytes, bool extends)
 {
     if (extends) {
-        bdrv_note_length(bs, end, false);
+        bdrv_note_length(bs, offset + bytes, false);
+    }
+    if (G_UNLIKELY(bs->priv->dirty)) {
+        bdrv_dirty_mark(bs, offset, bytes);
     }
     g_atomic_int_inc(&bs->priv->write_gen);
 }
@@ -155,7 +158,7 @@ static int coroutine_fn write_tracked(BlockDriverState *bs, int64_t offset, int6
         ret = io_write_unaligned(bs, offset, bytes, iov, flags);
     }
     bdrv_co_debug_event(bs, "pwritev_done");
-    io_write_done(bs, offset + bytes, ret >= 0);
+    io_write_done(bs, offset, bytes, ret >= 0);
     tracked_request_end(&req);
     return ret;
 }
@@ -180,7 +183,7 @@ static int coroutine_fn write_compressed(BlockDriverState *bs, int64_t offset, i
     tracked_request_begin(&req, bs, offset, bytes, bs->bl.request_alignment,
                           flags & BDRV_REQ_SERIALISING);
     ret = bs->drv->bdrv_co_pwritev_compressed(bs, offset, bytes, iov);
-    io_write_done(bs, offset + bytes, ret >= 0);
+    io_write_done(bs, offset, bytes, ret >= 0);
     tracked_request_end(&req);
     return ret;
 }

@@ -132,7 +132,7 @@ static int coroutine_fn zeroes_tracked(BlockDriverState *bs, int64_t offset, int
         bdrv_co_debug_event(bs, "pwritev_zero");
         ret = zeroes_parts(bs, offset, bytes, flags);
     }
-    io_write_done(bs, offset + bytes, ret >= 0);
+    io_write_done(bs, offset, bytes, ret >= 0);
     tracked_request_end(&req);
     return ret;
 }
@@ -151,7 +151,7 @@ int coroutine_fn bdrv_co_pwrite_zeroes(BdrvChild *child, int64_t offset, int64_t
     }
     if (filtered && !bs->drv->bdrv_co_pwrite_zeroes) {
         ret = bdrv_co_pwrite_zeroes(filtered, offset, bytes, flags);
-        io_write_done(bs, offset + bytes, ret >= 0);
+        io_write_done(bs, offset, bytes, ret >= 0);
         return ret;
     }
     if (bytes) {
