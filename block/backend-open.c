@@ -55,6 +55,20 @@ static int blk_flags_for_node(int flags, const BlockDriverState *bs)
     return flags;
 }
 
+/* Takes over the reference to @bs, and on failure that to @blk. */
+static BlockBackend *blk_attach_or_free(BlockBackend *blk, BlockDriverState *bs, GError **error)
+{
+    CairnContext *ctx = blk->ctx;
+
+    blk->root = bdrv_attach_root(blk, bs, blk->perm, blk->shared_perm, error);
+    if (blk->root) {
+        return blk;
+    }
+    blk_free(blk);
+    cairn_context_unref(ctx);
+    return NULL;
+}
+
 /* Takes over the reference to @bs. */
 static BlockBackend *blk_new_with_root(CairnContext *ctx, BlockDriverState *bs, int flags,
                                        GError **error)
@@ -62,13 +76,20 @@ static BlockBackend *blk_new_with_root(CairnContext *ctx, BlockDriverState *bs, 
     flags = blk_flags_for_node(flags, bs);
     BlockBackend *blk = blk_new(ctx, flags);
 
-    blk->root = bdrv_attach_root(blk, bs, blk->perm, blk->shared_perm, error);
-    if (!blk->root) {
-        blk_free(blk);
-        cairn_context_unref(ctx);
-        return NULL;
-    }
-    return blk;
+    return blk_attach_or_free(blk, bs, error);
+}
+
+BlockBackend *blk_new_for_job(BlockDriverState *bs, uint64_t perm, uint64_t shared,
+                              GError **error)
+{
+    BlockBackend *blk = blk_new(bs->priv->ctx, bs->open_flags);
+
+    blk->is_job = true;
+    blk->write_cache = true;
+    blk->perm = perm;
+    blk->shared_perm = shared;
+    bdrv_ref(bs);
+    return blk_attach_or_free(blk, bs, error);
 }
 
 static BlockBackend *blk_open_node(CairnContext *ctx, const char *filename,

@@ -145,6 +145,10 @@ struct BlockBackend {
     gint plugged;               /* atomic: blk_io_plug() without its blk_io_unplug() */
 };
 
+/* A job's own handle on a node. */
+BlockBackend *blk_new_for_job(BlockDriverState *bs, uint64_t perm, uint64_t shared,
+                              GError **error);
+
 void blk_io_init(BlockBackend *blk);
 void blk_io_cleanup(BlockBackend *blk);     /* no request may be left */
 
@@ -261,6 +265,8 @@ BlockDriverState *bdrv_open_child_node(BlockDriverState *bs, const char *name,
 /* The error about an option that @drv does not know: names the ones it has. */
 void bdrv_refuse_option(const BlockDriver *drv, const char *key, GError **error);
 bool bdrv_reopen_backend(BlockBackend *blk, const QDict *options, GError **error);
+/* Of a node that its parent's options made what it is; its own option "read-only" stands above this: EROFS then. */
+bool bdrv_reopen_read_only(BlockDriverState *bs, bool read_only, GError **error);
 
 /* @common: typed. Puts the node's own options over the @flags that it inherits. */
 bool common_options_flags(const QDict *common, int *flags, BdrvDetectZeroes *detect_zeroes,
@@ -330,6 +336,10 @@ int coroutine_fn bdrv_co_block_status_chain_file(BlockDriverState *bs, bool want
                                                  BlockStatus *status, BlockDriverState **file);
 int coroutine_fn bdrv_co_block_status_chain(BdrvChild *child, bool want_zero, int64_t offset,
                                             int64_t bytes, BlockStatus *status);
+/* bdrv_co_copy_up(), and a write that leaves what is read as it was, as requests of a backend (copy-up.c). */
+int coroutine_fn blk_co_copy_up(BlockBackend *blk, int64_t offset, int64_t bytes);
+int coroutine_fn blk_co_pwrite_unchanged(BlockBackend *blk, int64_t offset, int64_t bytes,
+                                         const void *buf);
 int64_t coroutine_fn bdrv_co_getlength_bs(BlockDriverState *bs);
 int coroutine_fn bdrv_co_flush_bs(BlockDriverState *bs);
 int bdrv_flush_bs(BlockDriverState *bs);            /* blocking */

@@ -10,6 +10,8 @@
  */
 #include "block/block-int.h"
 
+#include <errno.h>
+
 #include "qapi/block-options.h"
 
 typedef struct ReopenEntry {
@@ -280,7 +282,7 @@ static void reopen_commit(Reopen *reopen)
     }
 }
 
-/* The user's edge follows the node where that becomes writable, or ceases to be. */
+/* A user's edge follows the node where that becomes writable, or ceases to be. */
 static uint64_t reopen_root_perm(const BlockBackend *blk, int node_flags)
 {
     uint64_t perm = blk->perm & ~(uint64_t)(BLK_PERM_WRITE | BLK_PERM_RESIZE);
@@ -296,50 +298,90 @@ static uint64_t reopen_root_perm(const BlockBackend *blk, int node_flags)
     return blk->flags & BLK_O_RESIZE ? perm | BLK_PERM_RESIZE : perm;
 }
 
-static bool reopen_run(Reopen *reopen, BlockBackend *blk, GError **error)
+/* What is prepared becomes so, if the permissions allow it. */
+static bool reopen_settle(Reopen *reopen, GError **error)
 {
     const ReopenEntry *root = reopen->entries->pdata[0];
-    uint64_t old_perm = blk->root->perm;
-
-    if (!reopen_prepare(reopen, error)) {
-        reopen_abort(reopen);
-        return false;
-    }
-    int flags = root->state.flags;
-    uint64_t perm = reopen_root_perm(blk, flags);
-
-    blk->root->perm = perm;
-    PermUpdate *update = bdrv_perm_prepare(&blk->root->bs, 1, reopen->states, error);
+    PermUpdate *update = bdrv_perm_prepare(&root->state.bs, 1, reopen->states, error);
 
     if (!update) {
-        blk->root->perm = old_perm;
         reopen_abort(reopen);
         return false;
     }
     reopen_commit(reopen);
     bdrv_perm_commit(update);
-    blk->perm = perm;
-    blk->flags = (blk->flags & ~BLK_O_RDWR) | (flags & BLK_O_RDWR);
     return true;
 }
 
-bool bdrv_reopen_backend(BlockBackend *blk, const QDict *options, GError **error)
+/* @blk: whose edge follows; NULL: none does. */
+static bool reopen_run(Reopen *reopen, BlockBackend *blk, GError **error)
 {
-    CairnContext *ctx = blk->ctx;
-    g_autoptr(QDict) changes = qdict_clone_shallow(options);
+    const ReopenEntry *root = reopen->entries->pdata[0];
+    uint64_t old_perm = blk ? blk->root->perm : 0;
+
+    if (!reopen_prepare(reopen, error)) {
+        reopen_abort(reopen);
+        return false;
+    }
+    if (blk) {
+        blk->root->perm = reopen_root_perm(blk, root->state.flags);
+    }
+    if (!reopen_settle(reopen, error)) {
+        if (blk) {
+            blk->root->perm = old_perm;
+        }
+        return false;
+    }
+    if (blk) {
+        blk->perm = blk->root->perm;
+        blk->flags = (blk->flags & ~BLK_O_RDWR) | (root->state.bs->open_flags & BLK_O_RDWR);
+    }
+    return true;
+}
+
+/* @changes: flat; used up. @flags: what @bs is to inherit. */
+static bool reopen_tree(BlockDriverState *bs, BlockBackend *blk, QDict *changes, int flags,
+                        GError **error)
+{
+    CairnContext *ctx = bs->priv->ctx;
     Reopen reopen = {
         .entries = g_ptr_array_new_with_free_func(reopen_entry_free),
         .states = g_hash_table_new(NULL, NULL),
     };
 
-    qdict_flatten(changes);
     drain_all_begin(ctx);
-    bool ok = reopen_queue(&reopen, blk->root->bs, changes,
-                           blk->root->bs->open_flags, error)
+    bool ok = reopen_queue(&reopen, bs, changes, flags, error)
         && reopen_run(&reopen, blk, error);
 
     drain_all_end(ctx);
     g_hash_table_unref(reopen.states);
     g_ptr_array_unref(reopen.entries);
     return ok;
+}
+
+bool bdrv_reopen_backend(BlockBackend *blk, const QDict *options, GError **error)
+{
+    BlockDriverState *bs = blk->root->bs;
+    g_autoptr(QDict) changes = qdict_clone_shallow(options);
+
+    qdict_flatten(changes);
+    return reopen_tree(bs, blk, changes, bs->open_flags, error);
+}
+
+bool bdrv_reopen_read_only(BlockDriverState *bs, bool read_only, GError **error)
+{
+    g_autoptr(QDict) none = qdict_new();
+    int flags = read_only ? bs->open_flags & ~BLK_O_RDWR : bs->open_flags | BLK_O_RDWR;
+
+    if (bs->read_only == read_only) {
+        return true;
+    }
+    if (!reopen_tree(bs, NULL, none, flags, error)) {
+        return false;
+    }
+    if (bs->read_only == read_only) {
+        return true;
+    }
+    cairn_set_error(error, EROFS, "Node '%s' is read-only", bs->node_name);
+    return false;
 }

@@ -188,11 +188,15 @@ static int coroutine_fn write_compressed(BlockDriverState *bs, int64_t offset, i
     return ret;
 }
 
-/* Data that the node was told to look at ("detect-zeroes"), and that is all zeros. */
+/*
+ * Data that the node was told to look at ("detect-zeroes"), and that is all zeros. Not what a job
+ * wants stored: zeros that the backing file gives now, and soon will not.
+ */
 static bool write_is_of_zeros(const BlockDriverState *bs, const IOVector *iov, int flags)
 {
     return G_UNLIKELY(bs->priv->detect_zeroes != BDRV_DETECT_ZEROES_OFF)
-        && !(flags & BDRV_REQ_WRITE_COMPRESSED) && io_vector_is_zero(iov, 0, iov->size);
+        && !(flags & (BDRV_REQ_WRITE_COMPRESSED | BDRV_REQ_WRITE_UNCHANGED))
+        && io_vector_is_zero(iov, 0, iov->size);
 }
 
 int coroutine_fn bdrv_co_pwritev(BdrvChild *child, int64_t offset, int64_t bytes,

@@ -15,6 +15,7 @@ int runs_init(Runs *runs, BlockBackend *const *blks, int count, RunsScope scope)
 {
     *runs = (Runs){
         .sources = g_new0(RunSource, count), .source_count = count, .scope = scope,
+        .cover = INT64_MAX,
     };
     for (int i = 0; i < count; i++) {
         int64_t length = blk_getlength(blks[i]);
@@ -53,17 +54,31 @@ void runs_rewind(Runs *runs)
     runs->end = 0;
 }
 
-/* The whole chain, first and last, is data where nothing else is known. */
-static RunKind runs_kind_of(const BlockStatus *status, RunsScope scope)
+/*
+ * Zeros that no layer holds (all that lie above what might show end before) are meant whatever their
+ * depth. Of the whole chain, what is not known is data.
+ */
+static RunKind runs_kind_of(const BlockStatus *status, const Runs *runs)
 {
+    bool is_zero = status->flags & BDRV_BLOCK_ZERO;
+    RunsScope scope = runs->scope;
+
+    if (is_zero && !(status->flags & BDRV_BLOCK_ALLOCATED) && status->depth < scope.end) {
+        return RUN_ZERO;
+    }
     if (status->depth < scope.first || status->depth >= scope.end) {
         return RUN_BACKING;
     }
-    if (status->flags & BDRV_BLOCK_ZERO) {
+    if (is_zero) {
         return RUN_ZERO;
     }
     return status->flags & (BDRV_BLOCK_DATA | BDRV_BLOCK_ALLOCATED) || scope.end == INT_MAX
         ? RUN_DATA : RUN_BACKING;
+}
+
+static bool runs_is_held(const BlockStatus *status)
+{
+    return !(status->flags & BDRV_BLOCK_ZERO) || status->flags & BDRV_BLOCK_ALLOCATED;
 }
 
 /* A single layer is asked alone: what stands below may be slow to tell, or broken. */
@@ -101,8 +116,14 @@ int coroutine_fn runs_find(Runs *runs, int64_t offset)
         return -EIO;            /* the image became shorter */
     }
     runs->end = offset + status.bytes;
-    runs->kind = runs_kind_of(&status, runs->scope);
+    runs->kind = runs_kind_of(&status, runs);
+    if (!runs_is_held(&status) && offset >= runs->cover) {
+        runs->kind = RUN_BACKING;
+    } else if (!runs_is_held(&status)) {
+        runs->end = MIN(runs->end, runs->cover);
+    }
     runs->flags = status.flags;
+    runs->depth = status.depth;
     if (status.flags & BDRV_BLOCK_LOST) {
         runs->first_lost = runs->lost ? runs->first_lost : offset;
         runs->lost += status.bytes;

@@ -35,9 +35,12 @@ typedef struct Runs {
     int64_t length;             /* of all together */
     RunsScope scope;
     bool guess_data;            /* a status that cannot be had is data */
+    /* bytes: zeros that no layer holds are in the scope below this only; runs_init() sets INT64_MAX */
+    int64_t cover;
     int64_t end;                /* of the run below; it starts where the last answer ended */
     RunKind kind;
     int flags;                  /* BDRV_BLOCK_* of the run */
+    int depth;                  /* of the layer that answered */
     int64_t lost, first_lost;   /* bytes found so far that lie past the end of their file; where */
 } Runs;
 

@@ -282,6 +282,11 @@ CAIRN_API int coroutine_fn bdrv_co_pwrite_zeroes(BdrvChild *child, int64_t offse
                                                  int64_t bytes, int flags);
 CAIRN_API int coroutine_fn bdrv_co_pdiscard(BdrvChild *child, int64_t offset, int64_t bytes);
 CAIRN_API int coroutine_fn bdrv_co_flush(BdrvChild *child);
+/**
+ * bdrv_co_copy_up: what the child leaves to its backing file in this range becomes its own; no write comes between the look
+ * and the copy. Whole blocks of request_alignment. Permission: write or write unchanged.
+ */
+CAIRN_API int coroutine_fn bdrv_co_copy_up(BdrvChild *child, int64_t offset, int64_t bytes);
 CAIRN_API int64_t coroutine_fn bdrv_co_getlength(BdrvChild *child);
 CAIRN_API bool coroutine_fn bdrv_co_truncate(BdrvChild *child, int64_t bytes, bool exact,
                                              PreallocMode prealloc, GError **error);
