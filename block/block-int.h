@@ -214,6 +214,13 @@ BdrvChild *bdrv_attach_root(BlockBackend *blk, BlockDriverState *bs, uint64_t pe
                             uint64_t shared, GError **error);
 void bdrv_detach_child(BdrvChild *child);
 
+/* Edges without permissions yet: made, put into both nodes' lists, taken out of them, freed. */
+BdrvChild *bdrv_edge_new(BlockDriverState *parent, BlockDriverState *bs, const char *name,
+                         BdrvChildRole role);
+void bdrv_edge_link(BdrvChild *child);
+void bdrv_edge_unlink(BdrvChild *child);
+void bdrv_edge_free(BdrvChild *child);
+
 BdrvChild *bdrv_find_child(BlockDriverState *bs, const char *name);     /* or NULL */
 /* @bs and all below it, each once, parents before children. Free with g_ptr_array_unref(). */
 GPtrArray *bdrv_graph_order(BlockDriverState *bs);
@@ -244,6 +251,21 @@ bool bdrv_is_below(BlockDriverState *bs, BlockDriverState *top);    /* or is @to
 bool bdrv_replace_node(BlockDriverState *from, BlockDriverState *to, GError **error);
 /* @backing: NULL: none. What the image records is not changed. */
 bool bdrv_set_backing(BlockDriverState *bs, BlockDriverState *backing, GError **error);
+/*
+ * Another node as one child, in steps, inside a drain: check, apply, then (permissions granted or not) commit or undo. NULL
+ * @to: none, for "backing" only.
+ */
+typedef struct BdrvSwap {
+    BlockDriverState *parent;
+    const char *name;
+    BlockDriverState *to;
+    BdrvChild *edge;            /* set by apply */
+    BlockDriverState *old;
+} BdrvSwap;
+bool bdrv_swap_check(const BdrvSwap *swap, GError **error);
+void bdrv_swap_apply(BdrvSwap *swap);
+void bdrv_swap_undo(BdrvSwap *swap);
+void bdrv_swap_commit(BdrvSwap *swap);
 /* A filter with @options between @below and all its users; and out again. */
 bool bdrv_insert_filter(BlockDriverState *below, const QDict *options, GError **error);
 bool bdrv_remove_filter(BlockDriverState *filter, GError **error);

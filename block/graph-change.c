@@ -136,48 +136,114 @@ bool bdrv_replace_node(BlockDriverState *from, BlockDriverState *to, GError **er
     return ok;
 }
 
-/* ---- the backing file ---- */
+/* ---- one child of a node ---- */
 
-static bool change_check_backing(BlockDriverState *bs, BlockDriverState *backing, GError **error)
+static bool swap_check_backing(const BdrvSwap *swap, GError **error)
 {
+    BlockDriverState *bs = swap->parent;
+
     if (!bs->drv->supports_backing) {
         cairn_set_error(error, ENOTSUP, "Driver '%s' of node '%s' does not support backing files",
                         bs->drv->format_name, bs->node_name);
         return false;
     }
-    if (backing && bdrv_is_below(bs, backing)) {
-        cairn_set_error(error, ELOOP, "Making '%s' a backing child of '%s' would create a cycle",
-                        backing->node_name, bs->node_name);
+    return true;
+}
+
+bool bdrv_swap_check(const BdrvSwap *swap, GError **error)
+{
+    const BdrvChild *edge = bdrv_find_child(swap->parent, swap->name);
+    bool is_backing = !strcmp(swap->name, "backing");
+
+    if (is_backing && !swap_check_backing(swap, error)) {
         return false;
     }
-    return !bs->backing || change_check_frozen(bs->backing, error);
+    if (!is_backing && (!edge || !swap->to)) {
+        cairn_set_error(error, EINVAL, "Cannot change the option '%s'", swap->name);
+        return false;
+    }
+    if (swap->to && bdrv_is_below(swap->parent, swap->to)) {
+        cairn_set_error(error, ELOOP, "Making '%s' a %s child of '%s' would create a cycle",
+                        swap->to->node_name, swap->name, swap->parent->node_name);
+        return false;
+    }
+    return !edge || change_check_frozen(edge, error);
+}
+
+/* The edge holds the reference to @to from here on, and @swap that to the old node. */
+void bdrv_swap_apply(BdrvSwap *swap)
+{
+    swap->edge = bdrv_find_child(swap->parent, swap->name);
+    swap->old = swap->edge ? swap->edge->bs : NULL;
+    if (swap->to) {
+        bdrv_ref(swap->to);
+    }
+    if (swap->edge && swap->to) {
+        change_point_edge(swap->edge, swap->to);
+    } else if (swap->edge) {
+        bdrv_edge_unlink(swap->edge);
+    } else if (swap->to) {
+        swap->edge = bdrv_edge_new(swap->parent, swap->to, swap->name, BDRV_CHILD_COW);
+        bdrv_edge_link(swap->edge);
+    }
+}
+
+void bdrv_swap_undo(BdrvSwap *swap)
+{
+    if (swap->old && swap->to) {
+        change_point_edge(swap->edge, swap->old);
+    } else if (swap->old) {
+        bdrv_edge_link(swap->edge);
+    } else if (swap->to) {
+        bdrv_edge_unlink(swap->edge);
+        bdrv_edge_free(swap->edge);
+    }
+    bdrv_unref(swap->to);
+}
+
+void bdrv_swap_commit(BdrvSwap *swap)
+{
+    if (swap->old && swap->old->priv->inherits_from == swap->parent) {
+        swap->old->priv->inherits_from = NULL;
+    }
+    if (swap->old && !swap->to) {
+        bdrv_edge_free(swap->edge);
+    }
+    change_refresh_above(swap->parent);
+    bdrv_unref(swap->old);
+}
+
+/* ---- the backing file ---- */
+
+static bool change_swap(BdrvSwap *swap, GError **error)
+{
+    BlockDriverState *roots[2] = { swap->parent };
+    PermUpdate *update;
+
+    bdrv_swap_apply(swap);
+    roots[1] = swap->old;
+    update = bdrv_perm_prepare(roots, swap->old ? 2 : 1, NULL, error);
+    if (!update) {
+        bdrv_swap_undo(swap);
+        return false;
+    }
+    bdrv_perm_commit(update);
+    bdrv_swap_commit(swap);
+    return true;
 }
 
 bool bdrv_set_backing(BlockDriverState *bs, BlockDriverState *backing, GError **error)
 {
     CairnContext *ctx = bs->priv->ctx;
-    BlockDriverState *old = bs->backing ? bs->backing->bs : NULL;
-    bool ok = true;
+    BdrvSwap swap = { .parent = bs, .name = "backing", .to = backing };
+    bool ok;
 
     g_assert(ctl_is_held(ctx));
-    if (!change_check_backing(bs, backing, error)) {
+    if (!bdrv_swap_check(&swap, error)) {
         return false;
     }
     drain_all_begin(ctx);
-    if (old && backing) {
-        g_autoptr(GPtrArray) edges = g_ptr_array_new();
-
-        g_ptr_array_add(edges, bs->backing);
-        ok = change_move(old, backing, edges, error);
-    } else if (backing) {
-        bdrv_ref(backing);
-        ok = bdrv_attach_child(bs, backing, "backing", BDRV_CHILD_COW, error) != NULL;
-    } else if (old) {
-        bdrv_detach_child(bs->backing);
-    }
-    if (ok) {
-        change_refresh_above(bs);
-    }
+    ok = change_swap(&swap, error);
     drain_all_end(ctx);
     return ok;
 }

@@ -22,10 +22,41 @@ static void graph_set_pointer(BlockDriverState *parent, const char *name, BdrvCh
     }
 }
 
-static void graph_free_child(BdrvChild *child)
+BdrvChild *bdrv_edge_new(BlockDriverState *parent, BlockDriverState *bs, const char *name,
+                         BdrvChildRole role)
+{
+    BdrvChild *child = g_new0(BdrvChild, 1);
+
+    child->bs = bs;
+    child->name = g_strdup(name);
+    child->role = role;
+    child->parent_bs = parent;
+    child->shared_perm = BLK_PERM_ALL;
+    return child;
+}
+
+void bdrv_edge_free(BdrvChild *child)
 {
     g_free(child->name);
     g_free(child);
+}
+
+void bdrv_edge_link(BdrvChild *child)
+{
+    g_ptr_array_add(child->bs->priv->parents, child);
+    if (child->parent_bs) {
+        g_ptr_array_add(child->parent_bs->priv->children, child);
+        graph_set_pointer(child->parent_bs, child->name, child);
+    }
+}
+
+void bdrv_edge_unlink(BdrvChild *child)
+{
+    g_ptr_array_remove(child->bs->priv->parents, child);
+    if (child->parent_bs) {
+        g_ptr_array_remove(child->parent_bs->priv->children, child);
+        graph_set_pointer(child->parent_bs, child->name, NULL);
+    }
 }
 
 /* The edge's permissions are set; the reference to its node is the edge's, also on failure. */
@@ -50,7 +81,7 @@ static BdrvChild *graph_link(BdrvChild *child, GError **error)
         drain_all_end(ctx);
     }
     if (!ok) {
-        graph_free_child(child);
+        bdrv_edge_free(child);
         bdrv_unref(bs);
         return NULL;
     }
@@ -60,12 +91,8 @@ static BdrvChild *graph_link(BdrvChild *child, GError **error)
 BdrvChild *bdrv_attach_child(BlockDriverState *parent, BlockDriverState *bs, const char *name,
                              BdrvChildRole role, GError **error)
 {
-    BdrvChild *child = g_new0(BdrvChild, 1);
+    BdrvChild *child = bdrv_edge_new(parent, bs, name, role);
 
-    child->bs = bs;
-    child->name = g_strdup(name);
-    child->role = role;
-    child->parent_bs = parent;
     bdrv_child_needs(parent, child, NULL, &child->perm, &child->shared_perm);
     return graph_link(child, error);
 }
@@ -73,10 +100,8 @@ BdrvChild *bdrv_attach_child(BlockDriverState *parent, BlockDriverState *bs, con
 BdrvChild *bdrv_attach_root(BlockBackend *blk, BlockDriverState *bs, uint64_t perm,
                             uint64_t shared, GError **error)
 {
-    BdrvChild *child = g_new0(BdrvChild, 1);
+    BdrvChild *child = bdrv_edge_new(NULL, bs, "root", 0);
 
-    child->bs = bs;
-    child->name = g_strdup("root");
     child->parent_blk = blk;
     child->perm = perm;
     child->shared_perm = shared;
@@ -92,20 +117,16 @@ void bdrv_detach_child(BdrvChild *child)
     if (is_shared) {
         drain_all_begin(ctx);
     }
-    g_ptr_array_remove(bs->priv->parents, child);
-    if (child->parent_bs) {
-        g_ptr_array_remove(child->parent_bs->priv->children, child);
-        graph_set_pointer(child->parent_bs, child->name, NULL);
-        if (bs->priv->inherits_from == child->parent_bs) {
-            bs->priv->inherits_from = NULL;
-        }
+    bdrv_edge_unlink(child);
+    if (child->parent_bs && bs->priv->inherits_from == child->parent_bs) {
+        bs->priv->inherits_from = NULL;
     }
     if (is_shared) {
         /* Asking for less: a driver that cannot let go keeps what it has. */
         bdrv_refresh_perms(bs, NULL, NULL);
         drain_all_end(ctx);
     }
-    graph_free_child(child);
+    bdrv_edge_free(child);
     bdrv_unref(bs);
 }
 

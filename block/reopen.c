@@ -19,6 +19,8 @@ typedef struct ReopenEntry {
     QDict *own;                 /* flat: the node's own options after the change */
     BdrvDetectZeroes detect_zeroes;
     bool is_prepared;
+    BdrvSwap swaps[2];          /* children that become other nodes */
+    int swap_count;
 } ReopenEntry;
 
 typedef struct Reopen {
@@ -30,6 +32,9 @@ static void reopen_entry_free(void *opaque)
 {
     ReopenEntry *entry = opaque;
 
+    for (int i = 0; i < entry->swap_count; i++) {
+        bdrv_unref(entry->swaps[i].to);
+    }
     qobject_unref(entry->own);
     qobject_unref(entry->state.opts);
     g_free(entry);
@@ -125,6 +130,51 @@ static bool reopen_take_own(ReopenEntry *entry, QDict *changes, int flags, GErro
     return common_options_flags(common, &entry->state.flags, &entry->detect_zeroes, error);
 }
 
+/* ---- other children ---- */
+
+/* "backing": a node's name, or null for none; "file": a node's name. The node that is there is no change. */
+static bool reopen_take_swap(ReopenEntry *entry, const char *name, QDict *changes,
+                             GError **error)
+{
+    BlockDriverState *bs = entry->state.bs;
+    const BdrvChild *edge = bdrv_find_child(bs, name);
+    g_autoptr(QObject) value = qdict_take(changes, name);
+    const char *node_name = qobject_get_str(value);
+    BdrvSwap *swap = &entry->swaps[entry->swap_count];
+
+    if (!value || (!edge && qobject_type(value) == QTYPE_QNULL)
+        || (edge && !g_strcmp0(node_name, edge->bs->node_name))) {
+        return true;
+    }
+    if (!node_name && qobject_type(value) != QTYPE_QNULL) {
+        cairn_set_error(error, EINVAL, "Invalid parameter type for '%s', expected: string or null",
+                        name);
+        return false;
+    }
+    *swap = (BdrvSwap){
+        .parent = bs, .name = name,
+        .to = node_name ? bdrv_lookup(bs->priv->ctx, node_name, error) : NULL,
+    };
+    if ((node_name && !swap->to) || !bdrv_swap_check(swap, error)) {
+        return false;
+    }
+    if (swap->to) {
+        bdrv_ref(swap->to);
+    }
+    entry->swap_count++;
+    return true;
+}
+
+static bool reopen_is_swapped(const ReopenEntry *entry, const BdrvChild *child)
+{
+    for (int i = 0; i < entry->swap_count; i++) {
+        if (!strcmp(entry->swaps[i].name, child->name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool reopen_queue(Reopen *reopen, BlockDriverState *bs, QDict *changes, int flags,
                          GError **error);
 
@@ -168,12 +218,16 @@ static bool reopen_queue(Reopen *reopen, BlockDriverState *bs, QDict *changes, i
     g_ptr_array_add(reopen->entries, entry);
     g_hash_table_insert(reopen->states, bs, &entry->state);
     if (!reopen_check_identity(bs, changes, error)
+        || !reopen_take_swap(entry, "file", changes, error)
+        || !reopen_take_swap(entry, "backing", changes, error)
         || !reopen_take_own(entry, changes, flags, error)) {
         return false;
     }
     for (guint i = 0; i < bs->priv->children->len; i++) {
-        if (!reopen_queue_child(reopen, bs, bs->priv->children->pdata[i], changes,
-                                entry->state.flags, error)) {
+        const BdrvChild *child = bs->priv->children->pdata[i];
+
+        if (!reopen_is_swapped(entry, child)
+            && !reopen_queue_child(reopen, bs, child, changes, entry->state.flags, error)) {
             return false;
         }
     }
@@ -298,18 +352,53 @@ static uint64_t reopen_root_perm(const BlockBackend *blk, int node_flags)
     return blk->flags & BLK_O_RESIZE ? perm | BLK_PERM_RESIZE : perm;
 }
 
+/* Calls @func for each child that becomes another node. */
+static void reopen_swap_all(Reopen *reopen, void (*func)(BdrvSwap *swap))
+{
+    for (guint i = 0; i < reopen->entries->len; i++) {
+        ReopenEntry *entry = reopen->entries->pdata[i];
+
+        for (int j = 0; j < entry->swap_count; j++) {
+            func(&entry->swaps[j]);
+        }
+    }
+}
+
+/* The tree as it is now, and the nodes that have left it. */
+static PermUpdate *reopen_ask_perms(Reopen *reopen, GError **error)
+{
+    const ReopenEntry *root = reopen->entries->pdata[0];
+    g_autoptr(GPtrArray) roots = g_ptr_array_new();
+
+    g_ptr_array_add(roots, root->state.bs);
+    for (guint i = 0; i < reopen->entries->len; i++) {
+        const ReopenEntry *entry = reopen->entries->pdata[i];
+
+        for (int j = 0; j < entry->swap_count; j++) {
+            if (entry->swaps[j].old) {
+                g_ptr_array_add(roots, entry->swaps[j].old);
+            }
+        }
+    }
+    return bdrv_perm_prepare((BlockDriverState **)roots->pdata, roots->len, reopen->states,
+                             error);
+}
+
 /* What is prepared becomes so, if the permissions allow it. */
 static bool reopen_settle(Reopen *reopen, GError **error)
 {
-    const ReopenEntry *root = reopen->entries->pdata[0];
-    PermUpdate *update = bdrv_perm_prepare(&root->state.bs, 1, reopen->states, error);
+    PermUpdate *update;
 
+    reopen_swap_all(reopen, bdrv_swap_apply);
+    update = reopen_ask_perms(reopen, error);
     if (!update) {
+        reopen_swap_all(reopen, bdrv_swap_undo);
         reopen_abort(reopen);
         return false;
     }
     reopen_commit(reopen);
     bdrv_perm_commit(update);
+    reopen_swap_all(reopen, bdrv_swap_commit);
     return true;
 }
 

@@ -90,12 +90,13 @@ static bool raw_check_file(BlockDriverState *bs, const RawState *s, GError **err
     return raw_check_range(s, length, error);
 }
 
-/* What the file can do with a request, raw can: it only moves it. */
-static void raw_inherit_flags(BlockDriverState *bs)
+/* What the file can do with a request, raw can: it only moves it. The file may become another one. */
+static bool raw_refresh_limits(BlockDriverState *bs, GError **error)
 {
     bs->supported_write_flags = bs->file->bs->supported_write_flags & BDRV_REQ_FUA;
     bs->supported_zero_flags = bs->file->bs->supported_zero_flags &
                                (BDRV_REQ_FUA | BDRV_REQ_MAY_UNMAP | BDRV_REQ_NO_FALLBACK);
+    return true;
 }
 
 static bool raw_open(BlockDriverState *bs, QDict *opts, int flags, GError **error)
@@ -107,7 +108,6 @@ static bool raw_open(BlockDriverState *bs, QDict *opts, int flags, GError **erro
         !raw_check_file(bs, s, error)) {
         return false;
     }
-    raw_inherit_flags(bs);
     return true;
 }
 
@@ -291,6 +291,7 @@ const BlockDriver bdrv_raw = {
     .strong_runtime_opts    = raw_strong_options,
     .bdrv_probe             = raw_probe,
     .bdrv_open              = raw_open,
+    .bdrv_refresh_limits    = raw_refresh_limits,
     .bdrv_get_info          = raw_get_info,
     .bdrv_child_perm        = raw_child_perm,
     .bdrv_has_zero_init     = raw_has_zero_init,

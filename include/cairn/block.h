@@ -82,7 +82,8 @@ CAIRN_API int blk_close(BlockBackend *blk);
 
 /**
  * blk_reopen:
- * @options: flat runtime options to change ("read-only", "cache.direct", "l2-cache-size", "backing.read-only"...)
+ * @options: flat runtime options to change ("read-only", "cache.direct", "l2-cache-size", "backing.read-only"...); "backing"
+ * (null: none) and "file" name the node that takes the place of that child, "backing.file" one further down
  * Changes the whole chain in one transaction: on failure everything is as before.
  */
 CAIRN_API bool blk_reopen(BlockBackend *blk, const QDict *options, GError **error);

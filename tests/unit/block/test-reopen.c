@@ -16,8 +16,10 @@ static void reopen_ok(BlockBackend *blk, const char *text)
     g_autoptr(QDict) options = changes(text);
     g_autoptr(GError) error = NULL;
 
-    g_assert_true(blk_reopen(blk, options, &error));
+    bool ok = blk_reopen(blk, options, &error);
+
     g_assert_no_error(error);
+    g_assert_true(ok);
 }
 
 static void reopen_fails(BlockBackend *blk, const char *text, const char *message)
@@ -215,6 +217,83 @@ static void test_reader_stays_reader(void)
     g_assert_false(blk_is_writable(blk));
 }
 
+/* ---- children that become other nodes ---- */
+
+static BlockBackend *open_node(CairnContext *ctx, const char *options)
+{
+    return test_open_opts(ctx, options, BLK_O_SHARE_WRITE);
+}
+
+static void test_other_backing(void)
+{
+    g_autoptr(CairnContext) ctx = test_context_new();
+    g_autoptr(BlockBackend) blk = test_open_opts(ctx, OVERLAY, 0);
+    g_autoptr(BlockBackend) other = open_node(ctx, "driver=mem,node-name=other");
+    g_autoptr(QDict) none = qdict_new();
+    BlockDriverState *bs = blk->root->bs;
+
+    reopen_ok(blk, "backing=b");
+    g_assert_cmpstr(bs->backing->bs->node_name, ==, "b");
+    reopen_ok(blk, "backing=other,cache.no-flush=on");
+    g_assert_cmpstr(bs->backing->bs->node_name, ==, "other");
+    g_assert_null(bdrv_find_node(ctx, "b"));
+    reopen_fails(blk, "backing.level=1", "Cannot change the option 'backing.level'");
+    qdict_put_null(none, "backing");
+    g_assert_true(blk_reopen(blk, none, NULL));
+    g_assert_null(bs->backing);
+    g_assert_true(blk_reopen(blk, none, NULL));
+    reopen_ok(blk, "backing=other");
+    g_assert_cmpuint(other->root->bs->priv->parents->len, ==, 2);
+}
+
+static void test_other_file(void)
+{
+    g_autoptr(CairnContext) ctx = test_context_new();
+    g_autoptr(BlockBackend) blk = test_open_opts(
+        ctx, "driver=raw,file.driver=mem,file.node-name=m,file.size=64k", BLK_O_RDWR);
+    g_autoptr(BlockBackend) other = test_open_opts(
+        ctx, "driver=mem,node-name=other,hex=2a,size=64k,read-only=off", BLK_O_SHARE_WRITE);
+    uint8_t byte = 0;
+
+    reopen_ok(blk, "file=other");
+    g_assert_null(bdrv_find_node(ctx, "m"));
+    g_assert_cmpint(blk_pread(blk, 0, 1, &byte), ==, 0);
+    g_assert_cmpint(byte, ==, 0x2a);
+    g_assert_cmpint(blk_pwrite(blk, 1, 1, &byte, 0), ==, 0);
+    g_assert_cmphex(test_mem(ctx, "other")->perm & BLK_PERM_WRITE, !=, 0);
+}
+
+static void test_other_child_refused(void)
+{
+    g_autoptr(CairnContext) ctx = test_context_new();
+    g_autoptr(BlockBackend) blk = test_open_opts(ctx, OVERLAY ",node-name=top", BLK_O_RDWR);
+    g_autoptr(BlockBackend) writer = test_open_opts(ctx, "driver=mem,node-name=w", BLK_O_RDWR);
+    g_autoptr(BlockBackend) fixed = test_open_opts(ctx, "driver=mem,node-name=ro", 0);
+    g_autoptr(BlockBackend) shared = open_node(ctx, "driver=mem,node-name=shared");
+    g_autoptr(QDict) none = qdict_new();
+    BlockDriverState *bs = blk->root->bs;
+
+    reopen_fails(blk, "backing=nope", "Cannot find device='nope' nor node-name='nope'");
+    reopen_fails(blk, "backing=top", "Making 'top' a backing child of 'top' would create a cycle");
+    reopen_fails(blk, "file=ro,cache.no-flush=on",
+                 "Conflicts with use by a block device as 'root', which does not allow 'write, "
+                 "resize' on ro (wanted by node 'top' as 'file')");
+    reopen_fails(blk, "file=shared", "Block node is read-only");
+    reopen_fails(blk, "file.file=w", "Cannot change the option 'file'");
+    reopen_fails(blk, "backing=ro,level=1", "Block format 'tf' does not support the option "
+                 "'level'\nIts own options are: flavour, speed.");
+    qdict_put_null(none, "file");
+    g_assert_false(blk_reopen(blk, none, NULL));
+    g_assert_cmpstr(bs->backing->bs->node_name, ==, "b");
+    g_assert_cmpstr(bs->file->bs->node_name, ==, "m");
+    g_assert_cmphex(test_mem(ctx, "m")->perm & BLK_PERM_WRITE, !=, 0);
+    g_assert_cmpuint(fixed->root->bs->priv->parents->len, ==, 1);
+    bs->backing->frozen++;
+    reopen_fails(blk, "backing=ro", "Cannot change 'backing' link from 'top' to 'b': a job uses it");
+    bs->backing->frozen--;
+    reopen_ok(blk, "backing=ro");
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -236,5 +315,8 @@ int main(int argc, char **argv)
     g_test_add_func("/reopen/writer-beside/keeps-it-writable",
                     test_other_users_writer_keeps_it_writable);
     g_test_add_func("/reopen/reader/stays-reader", test_reader_stays_reader);
+    g_test_add_func("/reopen/backing/becomes-another-node-or-none", test_other_backing);
+    g_test_add_func("/reopen/file/becomes-another-node", test_other_file);
+    g_test_add_func("/reopen/other-child/refused-leaves-all", test_other_child_refused);
     return g_test_run();
 }
