@@ -221,6 +221,28 @@ int file_sys_pwritev(FileSys *sys, int fd, const IOVector *iov, int64_t offset, 
 
 /* ---- the rest ---------------------------------------------------------- */
 
+int file_sys_copy_range(FileSys *sys, int from, int64_t from_offset, int to, int64_t to_offset,
+                        int64_t bytes)
+{
+    loff_t in = from_offset, out = to_offset;
+    int64_t left = bytes;
+
+    while (left > 0) {
+        ssize_t n = 0;
+        int64_t ret = SYS_RETRY(sys, FILE_SYS_COPY_RANGE,
+                                n = copy_file_range(from, &in, to, &out, left, 0));
+
+        if (ret < 0) {
+            return (int)ret;
+        }
+        if (n == 0) {
+            return -EINVAL;
+        }
+        left -= n;
+    }
+    return 0;
+}
+
 int file_sys_fdatasync(FileSys *sys, int fd)
 {
     return SYS_RETRY(sys, FILE_SYS_FDATASYNC, fdatasync(fd));

@@ -16,7 +16,7 @@ typedef enum FileSysCall {
     FILE_SYS_OPEN, FILE_SYS_CLOSE, FILE_SYS_STAT, FILE_SYS_PREAD, FILE_SYS_PREAD_NOWAIT,
     FILE_SYS_PWRITE, FILE_SYS_FDATASYNC, FILE_SYS_FSYNC, FILE_SYS_FALLOCATE, FILE_SYS_FTRUNCATE,
     FILE_SYS_LSEEK, FILE_SYS_IOCTL, FILE_SYS_LOCK, FILE_SYS_FCNTL, FILE_SYS_UNLINK,
-    FILE_SYS_FADVISE,
+    FILE_SYS_FADVISE, FILE_SYS_COPY_RANGE,
 } FileSysCall;
 
 #define FILE_FAULT_ALL (~(uint32_t)0)
@@ -56,6 +56,9 @@ ssize_t file_sys_preadv_cached(FileSys *sys, int fd, const IOVector *iov, int64_
 /* @rwf: RWF_* of pwritev2(2). Returns 0 when all is written. */
 int file_sys_pwritev(FileSys *sys, int fd, const IOVector *iov, int64_t offset, int rwf);
 
+/* Returns 0 when all is copied. -EINVAL: the source ends before. */
+int file_sys_copy_range(FileSys *sys, int from, int64_t from_offset, int to, int64_t to_offset,
+                        int64_t bytes);
 int file_sys_fdatasync(FileSys *sys, int fd);
 int file_sys_fsync(FileSys *sys, int fd);
 int file_sys_fallocate(FileSys *sys, int fd, int mode, int64_t offset, int64_t bytes);

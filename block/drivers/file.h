@@ -20,6 +20,7 @@ enum {
     FILE_REFUSES_ZEROOUT    = 1 << 5,
     FILE_REFUSES_DISCARD    = 1 << 6,
     FILE_REFUSES_SEEK_DATA  = 1 << 7,
+    FILE_REFUSES_COPY_RANGE = 1 << 8,
 };
 
 /* How requests reach the kernel. Returns: 0 or -errno. */
@@ -104,6 +105,13 @@ int coroutine_fn file_co_flush(BlockDriverState *bs);
 int coroutine_fn file_co_pwrite_zeroes(BlockDriverState *bs, int64_t offset, int64_t bytes,
                                        int flags);
 int coroutine_fn file_co_pdiscard(BlockDriverState *bs, int64_t offset, int64_t bytes);
+
+/* ---- file-copy.c ---- */
+
+int coroutine_fn file_co_copy_range_from(BlockDriverState *bs, int64_t offset, BdrvChild *target,
+                                         int64_t target_offset, int64_t bytes);
+int coroutine_fn file_co_copy_range_to(BlockDriverState *bs, BlockDriverState *source,
+                                       int64_t source_offset, int64_t offset, int64_t bytes);
 
 /* ---- file-status.c ---- */
 

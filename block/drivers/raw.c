@@ -216,6 +216,25 @@ static int coroutine_fn raw_co_block_status(BlockDriverState *bs, bool want_zero
     return BDRV_BLOCK_RAW | BDRV_BLOCK_OFFSET_VALID;
 }
 
+static int coroutine_fn raw_co_copy_range_from(BlockDriverState *bs, int64_t offset,
+                                               BdrvChild *target, int64_t target_offset,
+                                               int64_t bytes)
+{
+    if (!raw_map(bs->opaque, &offset, bytes)) {
+        return -EIO;
+    }
+    return bdrv_co_copy_range_from(bs->file, offset, target, target_offset, bytes);
+}
+
+static int coroutine_fn raw_co_copy_range_to(BlockDriverState *bs, BlockDriverState *source,
+                                             int64_t source_offset, int64_t offset,
+                                             int64_t bytes)
+{
+    int ret = raw_map_write(bs->opaque, &offset, bytes);
+
+    return ret < 0 ? ret : bdrv_co_copy_range_to(bs->file, source, source_offset, offset, bytes);
+}
+
 static bool coroutine_fn raw_co_truncate(BlockDriverState *bs, int64_t bytes, bool exact,
                                          PreallocMode prealloc, GError **error)
 {
@@ -303,6 +322,8 @@ const BlockDriver bdrv_raw = {
     .bdrv_co_pwritev        = raw_co_pwritev,
     .bdrv_co_pwrite_zeroes  = raw_co_pwrite_zeroes,
     .bdrv_co_pdiscard       = raw_co_pdiscard,
+    .bdrv_co_copy_range_from = raw_co_copy_range_from,
+    .bdrv_co_copy_range_to  = raw_co_copy_range_to,
     .bdrv_co_truncate       = raw_co_truncate,
     .bdrv_co_block_status   = raw_co_block_status,
 };

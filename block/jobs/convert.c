@@ -61,8 +61,9 @@ bool block_convert(BlockBackend *const *sources, int source_count, BlockBackend 
     BlockCopy copy = {
         .target = target, .control = &control, .workers = o->coroutines,
         .sparse_size = o->sparse_size, .out_of_order = o->out_of_order,
-        .compressed = o->compressed, .salvage = o->salvage, .on_read_error = o->on_read_error,
-        .on_read_error_opaque = o->opaque, .target_is_zero = convert_is_zero_target(o, target),
+        .compressed = o->compressed, .offload = o->copy_offload, .salvage = o->salvage,
+        .on_read_error = o->on_read_error, .on_read_error_opaque = o->opaque,
+        .target_is_zero = convert_is_zero_target(o, target),
     };
     RunsScope scope = o->skip_backing ? RUNS_SCOPE_TOP : RUNS_SCOPE_CHAIN;
     int ret = runs_init(&copy.runs, sources, source_count, scope);

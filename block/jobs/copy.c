@@ -316,22 +316,55 @@ static int coroutine_fn copy_write(BlockCopy *s, PipelineItem *item)
     }
 }
 
+/* ---- copies that the host makes ------------------------------------------- */
+
+/* Returns: 0 done, 1 the bytes have to be read and written, -errno. */
+static int coroutine_fn copy_by_host(BlockCopy *s, const PipelineItem *item)
+{
+    const RunSource *source = runs_source_at(&s->runs, item->offset);
+    int ret;
+
+    if (!s->offload || item->offset + item->bytes > source->start + source->length) {
+        return 1;
+    }
+    ret = blk_co_copy_range(source->blk, item->offset - source->start, s->target, item->offset,
+                            item->bytes);
+    if (ret == -ENOTSUP) {
+        s->offload = false;
+        return 1;
+    }
+    return ret < 0 ? copy_fail(s, ret, "copying at byte", item->offset) : 0;
+}
+
 /* ---- the run --------------------------------------------------------------- */
+
+/* The data of a range into the worker's buffer, or, @by_host, into the target already. */
+static int coroutine_fn copy_fetch(BlockCopy *s, PipelineItem *item, bool *by_host)
+{
+    int ret = job_control_pace(s->control, item->bytes);
+
+    if (ret < 0) {
+        return ret;
+    }
+    ret = copy_by_host(s, item);
+    *by_host = ret == 0;
+    return ret == 1 ? copy_read(s, item) : ret;
+}
 
 static int coroutine_fn copy_work(Pipeline *pipe, PipelineItem *item)
 {
     BlockCopy *s = pipe->opaque;
     bool in_order = !s->out_of_order && !s->compressed;
+    bool by_host = false;
     int ret = 0;
 
     if (item->kind == RUN_DATA) {
-        ret = job_control_pace(s->control, item->bytes);
-        ret = ret < 0 ? ret : copy_read(s, item);
+        ret = copy_fetch(s, item, &by_host);
     }
     if (ret >= 0 && in_order) {
         ret = pipeline_wait_turn(item);
     }
-    if (ret >= 0) {
+    if (ret >= 0 && !by_host) {
         ret = copy_write(s, item);
     }
     if (ret >= 0) {

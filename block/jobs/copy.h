@@ -24,6 +24,7 @@ struct BlockCopy {
     bool out_of_order;
     bool compressed;            /* units of the target's cluster size, out of order */
     bool target_is_zero;        /* what is not written reads as zeros */
+    bool offload;               /* let the host copy where it can; turned off once it cannot */
     bool salvage;               /* unreadable sectors become zeros */
     void (*on_read_error)(int64_t offset, int err, void *opaque);
     void *on_read_error_opaque;

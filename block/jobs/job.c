@@ -151,20 +151,37 @@ BlockDriverState *job_backing_of(BlockDriverState *bs)
     return bs->backing ? bs->backing->bs : NULL;
 }
 
-static bool chain_is_named(BlockDriverState *bs, const char *name)
+/* @above: the layer whose backing file @bs is. A path may be written in several ways. */
+static bool chain_is_named(BlockDriverState *above, BlockDriverState *bs, const char *name)
 {
-    return !strcmp(bs->node_name, name) || !strcmp(bs->filename, name);
+    g_autofree char *path = NULL, *own = NULL;
+    BdrvChild *below;
+
+    while ((below = bdrv_filtered_child(above))) {
+        above = below->bs;
+    }
+    if (!strcmp(bs->node_name, name) || !strcmp(bs->filename, name)
+        || !g_strcmp0(above->backing_file, name)) {
+        return true;
+    }
+    if (!bs->exact_filename[0] || path_has_protocol(name) || path_has_protocol(bs->filename)) {
+        return false;
+    }
+    path = g_canonicalize_filename(name, NULL);
+    own = g_canonicalize_filename(bs->exact_filename, NULL);
+    return !strcmp(path, own);
 }
 
 BlockDriverState *job_find_base(BlockDriverState *top, const char *name, GError **error)
 {
-    BlockDriverState *bs = job_backing_of(top);
+    BlockDriverState *above = top, *bs = job_backing_of(top);
 
     if (!bs) {
         cairn_set_error(error, EINVAL, "Image does not have a backing file");
         return NULL;
     }
-    while (bs && name && !chain_is_named(bs, name)) {
+    while (bs && name && !chain_is_named(above, bs, name)) {
+        above = bs;
         bs = job_backing_of(bs);
     }
     if (!bs) {

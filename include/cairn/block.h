@@ -194,6 +194,10 @@ CAIRN_API int coroutine_fn blk_co_pwrite_zeroes(BlockBackend *blk, int64_t offse
 CAIRN_API int coroutine_fn blk_co_pdiscard(BlockBackend *blk, int64_t offset,
                                            int64_t bytes);
 CAIRN_API int coroutine_fn blk_co_flush(BlockBackend *blk);
+/** blk_co_copy_range: lets the host copy from @blk to @target, of one context. -ENOTSUP: it cannot; nothing has changed. */
+CAIRN_API int coroutine_fn blk_co_copy_range(BlockBackend *blk, int64_t offset,
+                                             BlockBackend *target, int64_t target_offset,
+                                             int64_t bytes);
 CAIRN_API int coroutine_fn blk_co_block_status(BlockBackend *blk, int64_t offset,
                                                int64_t bytes, BlockStatus *status);
 CAIRN_API int coroutine_fn blk_co_block_status_chain(BlockBackend *blk, int64_t offset,

@@ -197,6 +197,17 @@ struct BlockDriver {
                                               int64_t bytes, int flags);
     /* Absent or -ENOTSUP: nothing happens, with success. */
     int coroutine_fn (*bdrv_co_pdiscard)(BlockDriverState *bs, int64_t offset, int64_t bytes);
+    /*
+     * Copies that the host makes. _from, of the source: passes the request on to a child (bdrv_co_copy_range_from()), or, where
+     * it holds the bytes, to the target (bdrv_co_copy_range_to()). _to: @source is the node that holds them; only a driver that
+     * knows how to read it directly can do this. Absent, or -ENOTSUP with nothing changed: the bytes are read and written.
+     */
+    int coroutine_fn (*bdrv_co_copy_range_from)(BlockDriverState *bs, int64_t offset,
+                                                BdrvChild *target, int64_t target_offset,
+                                                int64_t bytes);
+    int coroutine_fn (*bdrv_co_copy_range_to)(BlockDriverState *bs, BlockDriverState *source,
+                                              int64_t source_offset, int64_t offset,
+                                              int64_t bytes);
     /* Makes completed writes durable. The core flushes neither the file child nor the backing for a driver that has this slot. Absent: the children that hold data or metadata are flushed. */
     int coroutine_fn (*bdrv_co_flush)(BlockDriverState *bs);
     /* Absent: ENOTSUP. @exact: exactly @bytes, no rounding. */
@@ -282,6 +293,12 @@ CAIRN_API int coroutine_fn bdrv_co_pwrite_zeroes(BdrvChild *child, int64_t offse
                                                  int64_t bytes, int flags);
 CAIRN_API int coroutine_fn bdrv_co_pdiscard(BdrvChild *child, int64_t offset, int64_t bytes);
 CAIRN_API int coroutine_fn bdrv_co_flush(BdrvChild *child);
+CAIRN_API int coroutine_fn bdrv_co_copy_range_from(BdrvChild *child, int64_t offset,
+                                                   BdrvChild *target, int64_t target_offset,
+                                                   int64_t bytes);
+CAIRN_API int coroutine_fn bdrv_co_copy_range_to(BdrvChild *child, BlockDriverState *source,
+                                                 int64_t source_offset, int64_t offset,
+                                                 int64_t bytes);
 /**
  * bdrv_co_copy_up: what the child leaves to its backing file in this range becomes its own; no write comes between the look
  * and the copy. Whole blocks of request_alignment. Permission: write or write unchanged.

@@ -24,6 +24,7 @@ typedef struct BlockConvertOptions {
     bool target_is_new;         /* was just created: where has_zero_init, zeros need no writing */
     bool target_is_zero;
     bool skip_backing;          /* the target has a backing file: leave unallocated what the sources' top layer does not hold */
+    bool copy_offload;          /* let the host copy data where it can: it may share blocks between files */
     bool salvage;               /* unreadable sectors become zeros */
     void (*on_read_error)(int64_t offset, int err, void *opaque);  /* with salvage; may be NULL */
     JobProgressFunc *progress;  /* may be NULL */

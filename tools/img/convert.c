@@ -183,6 +183,7 @@ static bool convert_copy(ConvertRun *run, GError **error)
         .rate_limit = args->rate,
         .out_of_order = args->out_of_order,
         .compressed = args->compressed,
+        .copy_offload = args->copy_range,
         .target_is_new = run->target.create != NULL,
         .target_is_zero = args->target_is_zero,
         .skip_backing = run->target.backing != NULL,

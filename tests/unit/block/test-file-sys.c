@@ -211,6 +211,8 @@ static int call_by_kind(Fixture *f, FileSysCall call)
         return file_sys_lock(&f->sys, f->fd, F_OFD_SETLK, &fl);
     case FILE_SYS_FCNTL:
         return file_sys_set_flags(&f->sys, f->fd, 0);
+    case FILE_SYS_COPY_RANGE:
+        return file_sys_copy_range(&f->sys, f->fd, 0, f->fd, FILE_BYTES / 2, 512);
     case FILE_SYS_FADVISE:
         return file_sys_drop_cache(&f->sys, f->fd);
     default:
@@ -221,7 +223,7 @@ static int call_by_kind(Fixture *f, FileSysCall call)
 static const FileSysCall plain_calls[] = {
     FILE_SYS_OPEN, FILE_SYS_STAT, FILE_SYS_FDATASYNC, FILE_SYS_FSYNC, FILE_SYS_FALLOCATE,
     FILE_SYS_FTRUNCATE, FILE_SYS_LSEEK, FILE_SYS_IOCTL, FILE_SYS_LOCK, FILE_SYS_FCNTL,
-    FILE_SYS_FADVISE,
+    FILE_SYS_COPY_RANGE, FILE_SYS_FADVISE,
 };
 
 static void test_each_fails(Fixture *f, gconstpointer data)
