@@ -94,6 +94,15 @@ bool img_parse_source_cache(const char *cache, int *flags, GError **error)
     return true;
 }
 
+bool img_parse_target_cache(const char *cache, int *flags, GError **error)
+{
+    if (cache && !tool_parse_cache(cache, flags)) {
+        cairn_set_error(error, EINVAL, "Invalid cache option: %s", cache);
+        return false;
+    }
+    return true;
+}
+
 ToolImage img_image(const ImgCommon *common, const char *name, int flags)
 {
     return (ToolImage) {

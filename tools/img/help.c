@@ -19,6 +19,8 @@ static const char help_head[] =
     "Command syntax:\n"
     "  check [--object objectdef] [--image-opts] [-q] [-f fmt] [--output=ofmt]"
     " [-r [leaks | all]] [-T src_cache] [-U] filename\n"
+    "  commit [--object objectdef] [--image-opts] [-b base] [-d] [-f fmt] [-p] [--progress=pfmt]"
+    " [-q] [-r rate_limit] [-t cache] filename\n"
     "  compare [--object objectdef] [--image-opts] [-f fmt] [-F fmt] [-T src_cache] [-p]"
     " [--progress=pfmt] [-q] [-s] [-U] filename1 filename2\n"
     "  convert [--object objectdef] [--image-opts] [--target-image-opts] [--target-is-zero]"
@@ -31,7 +33,9 @@ static const char help_head[] =
     "  info [--object objectdef] [--image-opts] [-f fmt] [--output=ofmt] [--backing-chain] [-U]"
     " filename\n"
     "  map [--object objectdef] [--image-opts] [-f fmt] [--start-offset=offset]"
-    " [--max-length=len] [--output=ofmt] [-U] filename\n";
+    " [--max-length=len] [--output=ofmt] [-U] filename\n"
+    "  rebase [--object objectdef] [--image-opts] [-U] [-q] [-f fmt] [-t cache] [-T src_cache]"
+    " [-p] [--progress=pfmt] [-u] -b backing_file [-F backing_fmt] filename\n";
 
 static const char help_common[] =
     "\n"
@@ -57,6 +61,11 @@ static const char help_commands[] =
     "  -r, --repair    leaks: give back unused clusters; all: repair errors, too\n"
     "  exit status     0 clean, 1 could not check, 2 corrupt, 3 leaks, 63 not supported\n"
     "\n"
+    "Parameters of commit:\n"
+    "  -b              a backing file further down; the image then keeps what it holds\n"
+    "  -d              do not empty the image afterwards\n"
+    "  -r              bytes per second at most\n"
+    "\n"
     "Parameters of compare:\n"
     "  -F              format of the second image\n"
     "  -s              strict: sizes and allocation must agree, too\n"
@@ -65,7 +74,7 @@ static const char help_commands[] =
     "Parameters of convert:\n"
     "  -O              format of the target (default: raw)\n"
     "  -B, -F          backing file of the target, and its format\n"
-    "  -C              allow copies by the host (accepted; copies as without it)\n"
+    "  -C              let the host copy where it can: files may share blocks\n"
     "  -c              compress the target's data\n"
     "  -l              snapshot of the source (no built-in format has any)\n"
     "  -m              how many requests run in parallel (1 to 16, default 8)\n"
@@ -87,7 +96,11 @@ static const char help_commands[] =
     "\n"
     "Parameters of map:\n"
     "  -s, --start-offset  where to start\n"
-    "  -l, --max-length    how many bytes to describe\n";
+    "  -l, --max-length    how many bytes to describe\n"
+    "\n"
+    "Parameters of rebase:\n"
+    "  -b, -F          the new backing file (\"\": none), and its format\n"
+    "  -u              unsafe: change the name only, read and copy nothing\n";
 
 void img_print_version(void)
 {

@@ -17,7 +17,8 @@ typedef struct Img {
 /* Returns: the exit status; with @error set, main prints it (a status of 0 then becomes 1). */
 typedef int ImgCommandFunc(Img *img, int argc, char **argv, GError **error);
 
-ImgCommandFunc img_check, img_compare, img_convert, img_create, img_info, img_map;
+ImgCommandFunc img_check, img_commit, img_compare, img_convert, img_create, img_info, img_map,
+               img_rebase;
 
 /* What is printed by --help (help.c). */
 void img_print_help(CairnContext *ctx);
@@ -57,6 +58,8 @@ bool img_check_format_option(bool image_opts, const char *format, GError **error
 
 /* -T CACHE: BLK_O_* into *flags; @cache NULL: nothing to do. */
 bool img_parse_source_cache(const char *cache, int *flags, GError **error);
+/* -t CACHE of an image that is written to, likewise. */
+bool img_parse_target_cache(const char *cache, int *flags, GError **error);
 
 /* Opens with the tool's prefix: "Could not open 'NAME': REASON". */
 BlockBackend *img_open(Img *img, const ToolImage *image, GError **error);

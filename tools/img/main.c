@@ -16,11 +16,13 @@ static const struct {
     ImgCommandFunc *run;
 } img_commands[] = {
     { "check", img_check },
+    { "commit", img_commit },
     { "compare", img_compare },
     { "convert", img_convert },
     { "create", img_create },
     { "info", img_info },
     { "map", img_map },
+    { "rebase", img_rebase },
 };
 
 static ImgCommandFunc *main_find_command(const char *name)
