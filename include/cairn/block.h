@@ -348,6 +348,14 @@ enum {
 /** cairn_format_features: Returns: a mask of CAIRN_FORMAT_*, or -1 if @ctx has no driver named @format. */
 CAIRN_API int cairn_format_features(CairnContext *ctx, const char *format);
 
+/**
+ * cairn_describe_drivers: Returns: { "common-options": [...], "drivers": [...] }, drivers sorted by name, each with "name",
+ * "kind" (format, filter, protocol), "prefix" (of file names; protocols), "can" (create, backing, ...), "runtime-options" and
+ * "create-options"; an option has "name", "type" (str, bool, int, size), and where they apply "help", "default", "choices",
+ * "reopenable".
+ */
+CAIRN_API QDict *cairn_describe_drivers(CairnContext *ctx);
+
 /** cairn_probe: which format a file's bytes look like. Returns: a static name, with @score 1..100; NULL with @error. */
 CAIRN_API const char *cairn_probe(CairnContext *ctx, const char *filename,
                                   int *score, GError **error);
