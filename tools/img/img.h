@@ -17,8 +17,8 @@ typedef struct Img {
 /* Returns: the exit status; with @error set, main prints it (a status of 0 then becomes 1). */
 typedef int ImgCommandFunc(Img *img, int argc, char **argv, GError **error);
 
-ImgCommandFunc img_check, img_commit, img_compare, img_convert, img_create, img_info, img_map,
-               img_rebase;
+ImgCommandFunc img_check, img_commit, img_compare, img_convert, img_create, img_drivers,
+               img_explain, img_info, img_map, img_rebase;
 
 /* What is printed by --help (help.c). */
 void img_print_help(CairnContext *ctx);

@@ -20,6 +20,8 @@ static const struct {
     { "compare", img_compare },
     { "convert", img_convert },
     { "create", img_create },
+    { "drivers", img_drivers },
+    { "explain", img_explain },
     { "info", img_info },
     { "map", img_map },
     { "rebase", img_rebase },

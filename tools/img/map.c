@@ -3,18 +3,12 @@
  * cairn-img map: where an image's data lies. A streaming printer: it holds one entry, the one that may still
  * grow, however large the image.
  */
-#include "img/img.h"
+#include "img/map.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-
-typedef struct MapArgs {
-    ImgCommon common;
-    const char *filename;
-    int64_t start;              /* bytes */
-    int64_t length;             /* bytes; -1: to the end */
-} MapArgs;
+#include <string.h>
 
 typedef struct MapEntry {
     int64_t start, length;      /* bytes; length 0: no entry yet */
@@ -30,6 +24,19 @@ typedef struct MapPrinter {
     MapEntry pending;
 } MapPrinter;
 
+enum { MAP_OPTION_OUTPUT = IMG_OPTION_FIRST_FREE };
+
+/* Beside the forms of other commands a picture. */
+static bool map_parse_output(MapArgs *args, GError **error)
+{
+    bool known;
+
+    args->is_svg = !strcmp(optarg, "svg");
+    return args->is_svg ||
+           img_common_option(NULL, &args->common, IMG_OPTION_OUTPUT, &known, error) ==
+           IMG_STEP_RUN;
+}
+
 static ImgStep map_parse_options(Img *img, MapArgs *args, int argc, char **argv,
                                  GError **error)
 {
@@ -39,7 +46,7 @@ static ImgStep map_parse_options(Img *img, MapArgs *args, int argc, char **argv,
         { "format", required_argument, NULL, 'f' },
         { "image-opts", no_argument, NULL, IMG_OPTION_IMAGE_OPTS },
         { "max-length", required_argument, NULL, 'l' },
-        { "output", required_argument, NULL, IMG_OPTION_OUTPUT },
+        { "output", required_argument, NULL, MAP_OPTION_OUTPUT },
         { "start-offset", required_argument, NULL, 's' },
         { NULL },
     };
@@ -52,7 +59,9 @@ static ImgStep map_parse_options(Img *img, MapArgs *args, int argc, char **argv,
         if (step != IMG_STEP_RUN) {
             return step;
         }
-        if (c == 's') {
+        if (c == MAP_OPTION_OUTPUT) {
+            ok = map_parse_output(args, error);
+        } else if (c == 's') {
             ok = tool_parse_size("start offset", optarg, 0, INT64_MAX, &args->start, error);
         } else if (c == 'l') {
             ok = tool_parse_size("max length", optarg, 0, INT64_MAX, &args->length, error);
@@ -159,19 +168,26 @@ static MapEntry map_entry(int64_t start, const BlockStatus *status)
     };
 }
 
-static bool map_walk(const MapArgs *args, BlockBackend *blk, MapPrinter *printer,
-                     GError **error)
+/* The end of what is asked for; -1 with @error. */
+static int64_t map_end(const MapArgs *args, BlockBackend *blk, GError **error)
 {
     int64_t end = blk_getlength(blk);
-    int64_t offset = args->start;
 
     if (end < 0) {
         cairn_set_error_errno(error, -end, "Could not get the length of '%s'", args->filename);
-        return false;
+        return -1;
     }
-    if (args->length >= 0 && args->length < end - offset) {
-        end = offset + args->length;
+    if (args->length >= 0 && args->length < end - args->start) {
+        end = args->start + args->length;
     }
+    return end;
+}
+
+static bool map_walk(const MapArgs *args, BlockBackend *blk, int64_t end, MapPrinter *printer,
+                     GError **error)
+{
+    int64_t offset = args->start;
+
     while (offset < end) {
         BlockStatus status = { 0 };
         int ret = blk_block_status_chain(blk, offset, end - offset, &status);
@@ -190,16 +206,23 @@ static bool map_walk(const MapArgs *args, BlockBackend *blk, MapPrinter *printer
     return map_flush_entry(printer, error);
 }
 
-static bool map_run(const MapArgs *args, BlockBackend *blk, GError **error)
+static bool map_run(Img *img, const MapArgs *args, BlockBackend *blk, GError **error)
 {
     MapPrinter printer = { .is_json = args->common.is_json };
+    int64_t end = map_end(args, blk, error);
 
+    if (end < 0) {
+        return false;
+    }
+    if (args->is_svg) {
+        return map_svg(img, args, blk, end, error);
+    }
     if (printer.is_json) {
         putchar('[');
     } else {
         printf("%-16s%-16s%-16s%s\n", "Offset", "Length", "Mapped to", "File");
     }
-    if (!map_walk(args, blk, &printer, error)) {
+    if (!map_walk(args, blk, end, &printer, error)) {
         return false;
     }
     if (printer.is_json) {
@@ -220,5 +243,5 @@ int img_map(Img *img, int argc, char **argv, GError **error)
     }
     image = img_image(&args.common, args.filename, BLK_O_SHARE_WRITE);
     blk = img_open(img, &image, error);
-    return blk && map_run(&args, blk, error) ? 0 : 1;
+    return blk && map_run(img, &args, blk, error) ? 0 : 1;
 }
