@@ -65,6 +65,9 @@ pages_are_installed() {
     for page in "$source"/man/*.[1-9]; do
         find "$work/root" -name "$(basename "$page")" | grep . || return 1
     done
+    for page in "$source"/docs/drivers/*.md; do
+        find "$work/root" -name "cairn-$(basename "$page" .md).7" | grep . || return 1
+    done
 }
 
 ok "every man page is installed" pages_are_installed
