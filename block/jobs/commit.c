@@ -124,6 +124,11 @@ static bool commit_check_end(CommitJob *c, GError **error)
     while ((below = bdrv_filtered_child(bs))) {
         bs = below->bs;
     }
+    if (c->end == BLOCK_COMMIT_EMPTY && job_backing_of(c->top) != c->base) {
+        cairn_set_error(error, EINVAL, "'%s' cannot be emptied: layers between it and '%s' would "
+                        "show older data", c->top->filename, c->base->filename);
+        return false;
+    }
     if (c->end == BLOCK_COMMIT_EMPTY && !bs->drv->bdrv_make_empty) {
         cairn_set_error(error, ENOTSUP, "Images of format '%s' cannot be emptied",
                         bs->drv->format_name);

@@ -49,7 +49,10 @@ static void copy_align_compressed(BlockCopy *s, PipelineItem *item, int64_t limi
     }
 }
 
-/* Whether there is another part of the source to copy. */
+/*
+ * Whether there is another part of the source to copy. What an answer said of it before it was taken
+ * does not count: its marks were set by writes since.
+ */
 static bool coroutine_fn copy_take_area(BlockCopy *s)
 {
     int64_t offset = s->pos, bytes = s->runs.length - s->pos;
@@ -57,6 +60,7 @@ static bool coroutine_fn copy_take_area(BlockCopy *s)
     if (s->next_area && !s->next_area(s, &offset, &bytes)) {
         return false;
     }
+    runs_rewind(&s->runs);
     s->pos = offset;
     s->stop = MIN(offset + bytes, s->runs.length);
     return s->pos < s->stop;
@@ -102,7 +106,7 @@ static int coroutine_fn copy_next(Pipeline *pipe, PipelineItem *item)
 
 /* What can be read, sector by sector; the rest becomes zeros. */
 static int coroutine_fn copy_salvage(BlockCopy *s, int64_t offset, int64_t bytes,
-                                        uint8_t *buf)
+                                     uint8_t *buf)
 {
     for (int64_t pos = 0; pos < bytes; pos += BDRV_SECTOR_SIZE) {
         int64_t n = MIN(BDRV_SECTOR_SIZE, bytes - pos);
@@ -433,7 +437,6 @@ int coroutine_fn copy_co_run(BlockCopy *s)
     int ret;
 
     s->pos = s->stop = 0;
-    runs_rewind(&s->runs);
     ret = pipeline_co_run(&pipe);
     if (ret == -ECANCELED && !s->error) {
         cairn_set_error(&s->error, ECANCELED, "the copy was cancelled");

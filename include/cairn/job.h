@@ -106,7 +106,7 @@ CAIRN_API bool block_job_wait(BlockJob *job, GError **error);
 
 typedef enum BlockCommitEnd {
     BLOCK_COMMIT_KEEP,          /* the overlay stays as it is */
-    BLOCK_COMMIT_EMPTY,         /* it is emptied, and stays in use */
+    BLOCK_COMMIT_EMPTY,         /* it is emptied, and stays in use; only where nothing lies between it and the base */
     BLOCK_COMMIT_PIVOT,         /* its users go on with the base; it is given up */
 } BlockCommitEnd;
 

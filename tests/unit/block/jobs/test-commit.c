@@ -119,6 +119,10 @@ static void test_layers_between(void)
     g_assert_cmpint(base->data[OV_UNIT], ==, 2);
     g_assert_cmpint(base->data[2 * OV_UNIT], ==, 3);
     g_assert_false(base->is_own[3]);
+    /* Emptied, the top would show what the middle holds: older data. */
+    commit_fails(top, (BlockCommitOptions){ .base = "base", .end = BLOCK_COMMIT_EMPTY }, EINVAL,
+                 "would show older data");
+    g_assert_cmpint(ov_get(top, 2), ==, 3);
 }
 
 /* A layer that ends early hides what lies deeper: as zeros, which the base must hold afterwards. */
