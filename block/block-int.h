@@ -84,6 +84,14 @@ const BlockDriver *bdrv_find_protocol(CairnContext *ctx, const char *filename, G
 /* Restricted contexts open some drivers only. */
 bool registry_check_allowed(CairnContext *ctx, const BlockDriver *drv, GError **error);
 
+/* ---- misspelt names (suggest.c): hints for *error, which is set ---- */
+
+/* @protocols: @name stood before a colon. */
+void suggest_driver(CairnContext *ctx, const char *name, bool protocols, GError **error);
+/* The tables may be NULL. */
+void suggest_option(const OptionDesc *table, const OptionDesc *more, const char *key,
+                    GError **error);
+
 /* ---- nodes (node.c) ---- */
 
 struct BdrvNodePrivate {

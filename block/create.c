@@ -72,6 +72,7 @@ static void create_set_unknown(const BlockCreate *create, const char *key, GErro
     cairn_set_error(error, EINVAL, "Invalid parameter '%s'", key);
     cairn_error_append_hint(error, "Options of '%s' here: %s", create->drv->format_name,
                             names->str);
+    suggest_option(create->drv->create_options, create->proto->create_options, key, error);
 }
 
 /* Fills create->typed anew from create->opts. */
@@ -120,6 +121,7 @@ static bool create_find_format(BlockCreate *create, const char *format, GError *
     create->drv = bdrv_find_format(create->ctx, format);
     if (!create->drv) {
         cairn_set_error(error, EINVAL, "Unknown file format '%s'", format);
+        suggest_driver(create->ctx, format, false, error);
         return false;
     }
     if (!create->drv->create_options) {

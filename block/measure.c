@@ -17,6 +17,7 @@ static QDict *measure_options(const BlockDriver *drv, const QDict *options, int6
 
     if (typed && qdict_size(texts) > 0) {
         cairn_set_error(error, EINVAL, "Invalid parameter '%s'", qdict_key_at(texts, 0));
+        suggest_option(drv->create_options, NULL, qdict_key_at(texts, 0), error);
         return NULL;
     }
     return g_steal_pointer(&typed);
@@ -32,6 +33,7 @@ bool blk_measure(CairnContext *ctx, const char *format, const QDict *options,
     drv = bdrv_find_format(ctx, format);
     if (!drv) {
         cairn_set_error(error, ENOENT, "Unknown file format '%s'", format);
+        suggest_driver(ctx, format, false, error);
         return false;
     }
     if (!drv->bdrv_measure || !drv->create_options) {

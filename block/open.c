@@ -74,6 +74,7 @@ static bool open_named_driver(BdrvOpening *o, GError **error)
     o->drv = bdrv_find_format(o->ctx, name);
     if (!o->drv) {
         cairn_set_error(error, ENOENT, "Unknown driver '%s'", name);
+        suggest_driver(o->ctx, name, false, error);
         return false;
     }
     o->flags = o->drv->protocol_name ? o->flags | BDRV_O_PROTOCOL : o->flags & ~BDRV_O_PROTOCOL;
@@ -204,6 +205,9 @@ static bool open_check_filename(BdrvOpening *o, const QDict *opts, GError **erro
     }
     cairn_set_error(error, EINVAL, "The '%s' block driver requires a file name",
                     o->drv->format_name);
+    for (size_t i = 0; i < qdict_size(o->options); i++) {
+        suggest_option(o->drv->runtime_options, NULL, qdict_key_at(o->options, i), error);
+    }
     return false;
 }
 
@@ -278,6 +282,7 @@ void bdrv_refuse_option(const BlockDriver *drv, const char *key, GError **error)
     if (names->len) {
         cairn_error_append_hint(error, "Its own options are: %s.", names->str);
     }
+    suggest_option(drv->runtime_options, qapi_options_BlockdevOptionsCommon, key, error);
 }
 
 static bool open_check_leftover(BdrvOpening *o, GError **error)

@@ -88,6 +88,7 @@ const BlockDriver *bdrv_find_path_driver(CairnContext *ctx, const char *filename
     drv = registry_find_prefix(ctx, prefix);
     if (!drv) {
         cairn_set_error(error, ENOENT, "Unknown protocol '%s'", prefix);
+        suggest_driver(ctx, prefix, true, error);
     }
     return drv;
 }

@@ -18,7 +18,7 @@ USERS = ["tools", "examples"]
 # The owners of the public headers: a new header is added here.
 PUBLIC = {
     "aio.h": "util", "coroutine.h": "util", "error.h": "util", "iov.h": "util",
-    "macros.h": "util", "size.h": "util",
+    "macros.h": "util", "nearest.h": "util", "size.h": "util",
     "qdict.h": "qapi",
     "secret.h": "crypto",
     "block.h": "block", "cairn.h": "block", "context.h": "block", "driver.h": "block",

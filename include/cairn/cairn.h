@@ -6,6 +6,7 @@
 #include <cairn/block.h>
 #include <cairn/driver.h>
 #include <cairn/job.h>
+#include <cairn/nearest.h>
 #include <cairn/size.h>
 
 #endif

@@ -14,6 +14,18 @@ info
 info z.raw s.raw
 info -Z z.raw
 info --foo z.raw
+convrt s.raw a
+inof z.raw
+info --outpt=json z.raw
+info --image-opt driver=raw,file.filename=z.raw
+info -f rwa z.raw
+info fiel:z.raw
+create -f qcwo a 1M
+create -o preallocaton=off a 1M
+info --image-opts driver=raw,file.filenam=z.raw
+info --image-opts driver=raw,raed-only=on,file.filename=z.raw
+convert -O qwoc s.raw a
+create -f qcow -b s.raw -F rwa a
 info -f
 info --output=xml z.raw
 create

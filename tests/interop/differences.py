@@ -19,6 +19,7 @@ ADDED_LINES = [
     ("stderr", r"A secret has: [\w, ]+", "an unknown property names the properties known"),
     ("stderr", r"Known types: [\w, -]+", "an unknown type names the types known"),
     ("stderr", r"'luks' is not known; supported: aes", "a refused format names those supported"),
+    ("stderr", r"Did you mean '[\w.-]+'\?", "a misspelt name brings the nearest known one"),
     ("stdout", r"  cluster_size=<size>    - Cluster size: 512 to 64k, a power of two",
      "an option of Cairn's own"),
 ]

@@ -18,6 +18,19 @@ static char *getopt_culprit(char **argv)
     return g_strdup(word);
 }
 
+/* Long options may be misspelt; the known names, with their hyphens. */
+static void getopt_suggest(const char *culprit, const struct option *longopts, GError **error)
+{
+    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+    g_autofree char *word = g_strndup(culprit, strcspn(culprit, "="));
+
+    for (; longopts->name; longopts++) {
+        g_ptr_array_add(names, g_strconcat("--", longopts->name, NULL));
+    }
+    g_ptr_array_add(names, NULL);
+    cairn_error_append_nearest(error, word, (const char *const *)names->pdata);
+}
+
 int tool_getopt(int argc, char **argv, const char *shortopts, const struct option *longopts,
                 GError **error)
 {
@@ -30,6 +43,9 @@ int tool_getopt(int argc, char **argv, const char *shortopts, const struct optio
 
         tool_usage_error(error, c == ':' ? "missing argument for option '%s'"
                                          : "unrecognized option '%s'", culprit);
+        if (c == '?' && g_str_has_prefix(culprit, "--")) {
+            getopt_suggest(culprit, longopts, error);
+        }
         return '?';
     }
     return c;

@@ -85,6 +85,13 @@ bool img_check_format_option(bool image_opts, const char *format, GError **error
     return true;
 }
 
+void img_suggest_format(Img *img, const char *format, GError **error)
+{
+    g_auto(GStrv) names = cairn_context_list_drivers(img->ctx, false);
+
+    cairn_error_append_nearest(error, format, (const char *const *)names);
+}
+
 bool img_parse_source_cache(const char *cache, int *flags, GError **error)
 {
     if (cache && !tool_parse_cache(cache, flags)) {

@@ -56,6 +56,9 @@ ImgStep img_common_option(Img *img, ImgCommon *common, int c, bool *known, GErro
 /* "--image-opts and --format are mutually exclusive" */
 bool img_check_format_option(bool image_opts, const char *format, GError **error);
 
+/* The hint after a format that does not exist, if its name is like another's. */
+void img_suggest_format(Img *img, const char *format, GError **error);
+
 /* -T CACHE: BLK_O_* into *flags; @cache NULL: nothing to do. */
 bool img_parse_source_cache(const char *cache, int *flags, GError **error);
 /* -t CACHE of an image that is written to, likewise. */

@@ -37,6 +37,17 @@ static ImgCommandFunc *main_find_command(const char *name)
     return NULL;
 }
 
+static void main_refuse_command(const char *word, GError **error)
+{
+    const char *names[G_N_ELEMENTS(img_commands) + 1] = { NULL };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(img_commands); i++) {
+        names[i] = img_commands[i].name;
+    }
+    tool_usage_error(error, "Command not found: %s", word);
+    cairn_error_append_nearest(error, word, names);
+}
+
 /* The options before the command; @strict is set by the one that lasts. */
 static ImgStep main_parse(int argc, char **argv, bool *strict, GError **error)
 {
@@ -86,7 +97,7 @@ static int main_run(int argc, char **argv, GError **error)
     }
     command = main_find_command(argv[optind]);
     if (!command) {
-        tool_usage_error(error, "Command not found: %s", argv[optind]);
+        main_refuse_command(argv[optind], error);
         return 1;
     }
     argc -= optind;
