@@ -377,54 +377,6 @@ static void convert_onto_own_backing(ToolFolder *f, gconstpointer data)
     tool_assert_same_files(f, "before", "base.raw");
 }
 
-static void convert_progress_to_pipe(ToolFolder *f, gconstpointer data)
-{
-    g_auto(ToolRun) run = { 0 };
-
-    tool_make_raw(f, "a.raw", 1 << 20, 1 << 20);
-    run = tool_run(f, "convert -p a.raw b.raw");
-    g_assert_true(g_str_has_prefix(run.out, "    (0.00/100%)\r"));
-    g_assert_true(g_str_has_suffix(run.out, "    (100.00/100%)\r    (100.00/100%)\r\n"));
-    tool_run_clear(&run);
-    run = tool_run(f, "convert -p -q a.raw b.raw");
-    g_assert_cmpstr(run.out, ==, "");
-}
-
-static void convert_progress_json(ToolFolder *f, gconstpointer data)
-{
-    g_auto(ToolRun) run = { 0 };
-    g_auto(GStrv) lines = NULL;
-
-    tool_make_raw(f, "a.raw", 1 << 20, 1 << 20);
-    run = tool_run(f, "convert --progress=json a.raw b.raw");
-    lines = g_strsplit(run.out, "\n", -1);
-    g_assert_cmpint(g_strv_length(lines), >=, 3);
-    for (char **line = lines; (*line)[0]; line++) {
-        g_assert_true(g_str_has_prefix(*line, "{\"percent\": "));
-        g_assert_true(g_str_has_suffix(*line, "}"));
-    }
-}
-
-static void child_ask_for_progress(gpointer data)
-{
-    sigset_t set;
-
-    sigemptyset(&set);
-    sigaddset(&set, SIGUSR1);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    raise(SIGUSR1);             /* stays pending across the exec */
-}
-
-static void convert_progress_by_signal(ToolFolder *f, gconstpointer data)
-{
-    g_auto(ToolRun) run = { 0 };
-
-    tool_make_raw(f, "a.raw", 1 << 20, 1 << 20);
-    run = tool_run_setup(f, "convert a.raw b.raw", child_ask_for_progress);
-    g_assert_cmpint(run.status, ==, 0);
-    g_assert_true(g_regex_match_simple("^    \\(\\d+\\.\\d\\d/100%\\)\n$", run.out, 0, 0));
-}
-
 static void convert_without_effect_warns(ToolFolder *f, gconstpointer data)
 {
     g_auto(ToolRun) run = { 0 };
@@ -522,9 +474,6 @@ int main(int argc, char **argv)
     CASE("/img/convert/cut-behind-the-disk/is-whole", convert_of_image_cut_behind_disk);
     CASE("/img/convert/onto-itself/is-refused", convert_onto_itself);
     CASE("/img/convert/onto-own-backing-file/is-refused", convert_onto_own_backing);
-    CASE("/img/convert/progress/pipe-has-the-known-form", convert_progress_to_pipe);
-    CASE("/img/convert/progress/json-is-lines", convert_progress_json);
-    CASE("/img/convert/progress/signal-prints-one-line", convert_progress_by_signal);
     CASE("/img/convert/option-without-effect/is-warned-of", convert_without_effect_warns);
     CASE("/img/secret/data/leaves-the-process-list", secret_leaves_process_list);
     CASE("/img/strict/backing-file-elsewhere/is-refused", strict_refuses_backing_elsewhere);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * SIGUSR1 stays blocked and is asked for at each update: no handler, so no global and no
- * interrupted system call. Threads started later inherit the blocking.
+ * 1. SIGUSR1 stays blocked and is asked for at each update: no handler, so no global and no
+ *    interrupted system call. Threads started later inherit the blocking.
+ * 2. A line on a terminal covers the one before it with blanks: no escape sequences, so it suits
+ *    every terminal.
  */
 #include "common/progress.h"
 
@@ -16,6 +18,7 @@
 /* Least step that is worth a line, and on a terminal the least time between two. */
 #define PROGRESS_STEP_PERCENT 1.0
 #define PROGRESS_TERMINAL_US 100000
+#define PROGRESS_RATE_SECONDS 0.2       /* before that a rate says little */
 
 static void progress_block_signal(void)
 {
@@ -41,11 +44,16 @@ static double progress_percent(const ToolProgress *p)
     return p->total > 0 ? 100.0 * p->done / p->total : 0.0;
 }
 
-/* " 123 MiB/s, 0:01:07 left": what a person at a terminal wants to know beside the percentage. */
-static void progress_print_rate(const ToolProgress *p)
+static double progress_seconds(const ToolProgress *p)
 {
-    double seconds = (p->last_us - p->start_us) / 1e6;
-    double rate = seconds > 0.2 ? p->done / seconds : 0;
+    return (p->last_us - p->start_us) / 1e6;
+}
+
+/* " 123 MiB/s, 0:01:07 left": what a person at a terminal wants to know beside the percentage. */
+static void progress_append_rate(const ToolProgress *p, GString *line)
+{
+    double seconds = progress_seconds(p);
+    double rate = seconds > PROGRESS_RATE_SECONDS ? p->done / seconds : 0;
     g_autofree char *text = NULL;
     int64_t left;
 
@@ -54,16 +62,33 @@ static void progress_print_rate(const ToolProgress *p)
     }
     text = cairn_format_size(rate);
     left = (p->total - p->done) / rate;
-    printf(" %s/s, %" PRId64 ":%02d:%02d left\033[K", text, left / 3600,
-           (int)(left / 60 % 60), (int)(left % 60));
+    g_string_append_printf(line, " %s/s, %" PRId64 ":%02d:%02d left", text, left / 3600,
+                           (int)(left / 60 % 60), (int)(left % 60));
+}
+
+static void progress_print_text(ToolProgress *p, double percent)
+{
+    g_autoptr(GString) line = g_string_new(NULL);
+    size_t width;
+
+    g_string_append_printf(line, "    (%3.2f/100%%)", percent);
+    if (p->is_terminal) {
+        progress_append_rate(p, line);
+    }
+    width = line->len;
+    while (p->is_terminal && line->len < p->last_width) {
+        g_string_append_c(line, ' ');
+    }
+    p->last_width = width;
+    printf("%s\r", line->str);
+    fflush(stdout);
 }
 
 static void progress_print_json(const ToolProgress *p)
 {
-    double seconds = (p->last_us - p->start_us) / 1e6;
-
-    printf("{\"percent\": %.2f, \"done\": %" PRId64 ", \"total\": %" PRId64
-           ", \"seconds\": %.3f}\n", progress_percent(p), p->done, p->total, seconds);
+    fprintf(stderr, "{\"percent\": %.2f, \"done\": %" PRId64 ", \"total\": %" PRId64
+            ", \"seconds\": %.3f}\n", progress_percent(p), p->done, p->total,
+            progress_seconds(p));
 }
 
 static void progress_print(ToolProgress *p, double percent)
@@ -72,13 +97,8 @@ static void progress_print(ToolProgress *p, double percent)
     if (p->mode == TOOL_PROGRESS_JSON) {
         progress_print_json(p);
     } else {
-        printf("    (%3.2f/100%%)", percent);
-        if (p->is_terminal) {
-            progress_print_rate(p);
-        }
-        putchar('\r');
+        progress_print_text(p, percent);
     }
-    fflush(stdout);
 }
 
 void tool_progress_begin(ToolProgress *p, ToolProgressMode mode, bool quiet)

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How far a long command has come. To a pipe the form that scripts know, on a terminal
- * with rate and time left, or JSON lines; without any, SIGUSR1 asks for one line.
+ * How far a long command has come. On stdout: to a pipe the form that scripts know, on a terminal
+ * with rate and time left. On stderr: JSON lines. Without any, SIGUSR1 asks for one line.
  */
 #ifndef TOOLS_COMMON_PROGRESS_H
 #define TOOLS_COMMON_PROGRESS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 typedef enum ToolProgressMode {
@@ -19,6 +20,7 @@ typedef struct ToolProgress {
     bool quiet;                 /* not even on SIGUSR1 */
     int64_t start_us, last_us;  /* monotonic */
     double last_percent;        /* as last printed */
+    size_t last_width;          /* columns of the line on the terminal */
     int64_t done, total;        /* bytes, as last told */
 } ToolProgress;
 
