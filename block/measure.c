@@ -6,16 +6,28 @@
 
 #include "block/block-int.h"
 
+/* What a file is made with may stand among the options; it does not change how large the file is. */
+static bool measure_drop_storage_options(CairnContext *ctx, QDict *texts, GError **error)
+{
+    const BlockDriver *file = bdrv_find_format(ctx, "file");
+    g_autoptr(QDict) typed = file ? options_absorb(file->create_options, texts, error) : NULL;
+
+    return typed || !file;
+}
+
 /* The options as the driver's creation would get them, the size among them. */
-static QDict *measure_options(const BlockDriver *drv, const QDict *options, int64_t size,
-                              GError **error)
+static QDict *measure_options(CairnContext *ctx, const BlockDriver *drv, const QDict *options,
+                              int64_t size, GError **error)
 {
     g_autoptr(QDict) texts = options ? qdict_clone_shallow(options) : qdict_new();
 
     qdict_put_int(texts, "size", size);
     g_autoptr(QDict) typed = options_absorb(drv->create_options, texts, error);
 
-    if (typed && qdict_size(texts) > 0) {
+    if (!typed || !measure_drop_storage_options(ctx, texts, error)) {
+        return NULL;
+    }
+    if (qdict_size(texts) > 0) {
         cairn_set_error(error, EINVAL, "Invalid parameter '%s'", qdict_key_at(texts, 0));
         suggest_option(drv->create_options, NULL, qdict_key_at(texts, 0), error);
         return NULL;
@@ -36,17 +48,21 @@ bool blk_measure(CairnContext *ctx, const char *format, const QDict *options,
         suggest_driver(ctx, format, false, error);
         return false;
     }
-    if (!drv->bdrv_measure || !drv->create_options) {
-        cairn_set_error(error, ENOTSUP, "Block driver '%s' does not support size measurement",
-                        format);
-        return false;
-    }
     size = source ? blk_getlength(source) : size;
     if (size < 0) {
         cairn_set_error_errno(error, (int)-size, "Could not get the length of the source");
         return false;
     }
-    g_autoptr(QDict) typed = measure_options(drv, options, size, error);
+    g_autoptr(QDict) typed = drv->create_options
+        ? measure_options(ctx, drv, options, size, error) : NULL;
 
-    return typed && drv->bdrv_measure(typed, source, measure, error);
+    if (!typed && drv->create_options) {
+        return false;
+    }
+    if (!typed || !drv->bdrv_measure) {
+        cairn_set_error(error, ENOTSUP, "Block driver '%s' does not support size measurement",
+                        format);
+        return false;
+    }
+    return drv->bdrv_measure(typed, source, measure, error);
 }

@@ -2,6 +2,8 @@
 """The invocations that both tools are given. A line is one case: the arguments as a shell would split
 them; " ;; " separates steps. A case's name is its text."""
 
+import cases_manage
+
 SECRET = "--object secret,id=s,data=abc"
 ENC = "-o encrypt.format=aes,encrypt.key-secret=s"
 ENC_OPTS = "driver=qcow,file.filename=enc.qcow,encrypt.key-secret=s"
@@ -458,7 +460,7 @@ convert s.raw a ;; convert -O qcow a b ;; compare -f raw -F qcow a b
 
 GROUPS = {
     "global": GLOBAL, "create": CREATE, "info": INFO, "check": CHECK, "map": MAP,
-    "compare": COMPARE, "convert": CONVERT,
+    "compare": COMPARE, "convert": CONVERT, **cases_manage.GROUPS,
 }
 
 

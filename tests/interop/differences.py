@@ -9,6 +9,8 @@ that the table stays true.
 ADDED_LINES: (part, pattern, reason): whole lines that Cairn adds anywhere; they are left out of the
 comparison. One that no case shows fails a full run."""
 
+import differences_manage
+
 VALIDATES_FIRST = "the peer has destroyed the target before it finds the mistake"
 RAW_UNTOUCHED = "the peer allocates the first block of a new raw file; Cairn leaves it a hole"
 
@@ -20,6 +22,8 @@ ADDED_LINES = [
     ("stderr", r"Known types: [\w, -]+", "an unknown type names the types known"),
     ("stderr", r"'luks' is not known; supported: aes", "a refused format names those supported"),
     ("stderr", r"Did you mean '[\w.-]+'\?", "a misspelt name brings the nearest known one"),
+    ("stderr", r"qemu-img: warning: -o size= has no effect: --size .*",
+     "an option without effect is warned of"),
     ("stdout", r"  cluster_size=<size>    - Cluster size: 512 to 64k, a power of two",
      "an option of Cairn's own"),
 ]
@@ -105,4 +109,5 @@ DIFFERENCES = {
         "why": "an option without effect is warned of",
         "stderr": r"qemu-img: warning: -F has no effect without a backing file\n"},
     "convert -O qcow -B nope.raw -F raw s.raw a": untouched("s.raw"),
+    **differences_manage.DIFFERENCES,
 }

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <string.h>
 
 bool tool_parse_size(const char *what, const char *text, int64_t min, int64_t max,
                      int64_t *bytes, GError **error)
@@ -31,6 +32,41 @@ bool tool_parse_size(const char *what, const char *text, int64_t min, int64_t ma
     }
     *bytes = value;
     return true;
+}
+
+bool tool_parse_size_option(const char *name, const char *text, uint64_t *bytes, GError **error)
+{
+    bool hex_suffix = false;
+    int ret = cairn_parse_size(text, bytes, &hex_suffix);
+
+    if (ret == -ERANGE) {
+        cairn_set_error(error, ERANGE, "Value '%s' is out of range for parameter '%s'", text,
+                        name);
+        return false;
+    }
+    if (ret < 0) {
+        cairn_set_error(error, EINVAL, "Parameter '%s' expects a non-negative number below 2^64\n"
+                        "Optional suffix k, M, G, T, P or E means kilo-, mega-, giga-, tera-,"
+                        " peta-\nand exabytes, respectively.", name);
+        return false;
+    }
+    if (hex_suffix) {
+        tool_warn("Using a multiplier suffix on hex numbers is deprecated: %s", text);
+    }
+    return true;
+}
+
+bool tool_parse_prealloc(const char *text, PreallocMode *mode)
+{
+    static const char *const names[] = { "off", "metadata", "falloc", "full" };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+        if (!strcmp(text, names[i])) {
+            *mode = (PreallocMode)i;
+            return true;
+        }
+    }
+    return false;
 }
 
 bool tool_parse_int(const char *text, int64_t min, int64_t max, int64_t *value)

@@ -92,6 +92,33 @@ void img_suggest_format(Img *img, const char *format, GError **error)
     cairn_error_append_nearest(error, format, (const char *const *)names);
 }
 
+bool img_check_snapshot_param(const char *text, GError **error)
+{
+    g_autoptr(QDict) keys = NULL;
+
+    if (!g_str_has_prefix(text, "snapshot.")) {
+        return true;
+    }
+    keys = qdict_from_keyval(text, NULL, error);
+    for (size_t i = 0; keys && i < qdict_size(keys); i++) {
+        const char *key = qdict_key_at(keys, i);
+
+        if (strcmp(key, "snapshot.id") && strcmp(key, "snapshot.name")) {
+            cairn_set_error(error, EINVAL, "Invalid parameter '%s'\n%s: Failed in parsing"
+                            " snapshot param '%s'", key, tool_prog(), text);
+            return false;
+        }
+    }
+    return keys != NULL;
+}
+
+void img_refuse_snapshot(BlockBackend *blk, GError **error)
+{
+    cairn_set_error(error, ENOTSUP, "Failed to load snapshot: Block format '%s' used by device ''"
+                    " does not support temporarily loading internal snapshots",
+                    blk_get_format(blk));
+}
+
 bool img_parse_source_cache(const char *cache, int *flags, GError **error)
 {
     if (cache && !tool_parse_cache(cache, flags)) {

@@ -52,28 +52,6 @@ static bool convert_parse_coroutines(ConvertArgs *args, GError **error)
     return true;
 }
 
-/* A snapshot by "snapshot.id=X,snapshot.name=Y" may use no other key; any other text is an id or a name. */
-static bool convert_parse_snapshot(ConvertArgs *args, GError **error)
-{
-    g_autoptr(QDict) keys = NULL;
-
-    args->snapshot = optarg;
-    if (!g_str_has_prefix(optarg, "snapshot.")) {
-        return true;
-    }
-    keys = qdict_from_keyval(optarg, NULL, error);
-    for (size_t i = 0; keys && i < qdict_size(keys); i++) {
-        const char *key = qdict_key_at(keys, i);
-
-        if (strcmp(key, "snapshot.id") && strcmp(key, "snapshot.name")) {
-            cairn_set_error(error, EINVAL, "Invalid parameter '%s'\n%s: Failed in parsing"
-                            " snapshot param '%s'", key, tool_prog(), optarg);
-            return false;
-        }
-    }
-    return keys != NULL;
-}
-
 /* Options that take a value with a meaning of its own. */
 static bool convert_parse_value(ConvertArgs *args, int c, GError **error)
 {
@@ -87,7 +65,8 @@ static bool convert_parse_value(ConvertArgs *args, int c, GError **error)
     case 'o':
         return tool_options_append(&args->options, optarg, error);
     case 'l':
-        return convert_parse_snapshot(args, error);
+        args->snapshot = optarg;
+        return img_check_snapshot_param(optarg, error);
     case 'B':
         args->backing = optarg;
         return true;

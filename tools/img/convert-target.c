@@ -22,16 +22,8 @@ static bool target_drop_size_option(QDict *options, GError **error)
 {
     const char *text = qdict_get_try_str(options, "size");
     uint64_t ignored;
-    int ret = text ? cairn_parse_size(text, &ignored, NULL) : 0;
 
-    if (ret == -ERANGE) {
-        cairn_set_error(error, ERANGE, "Value '%s' is out of range for parameter 'size'", text);
-        return false;
-    }
-    if (ret < 0) {
-        cairn_set_error(error, EINVAL, "Parameter 'size' expects a non-negative number below"
-                        " 2^64\nOptional suffix k, M, G, T, P or E means kilo-, mega-, giga-,"
-                        " tera-, peta-\nand exabytes, respectively.");
+    if (text && !tool_parse_size_option("size", text, &ignored, error)) {
         return false;
     }
     if (text) {

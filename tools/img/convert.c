@@ -61,9 +61,7 @@ static bool convert_open_source(Img *img, ConvertRun *run, int index, GError **e
 static bool convert_check_source_features(const ConvertRun *run, GError **error)
 {
     if (run->args->snapshot) {
-        cairn_set_error(error, ENOTSUP, "Failed to load snapshot: Block format '%s' used by"
-                        " device '' does not support temporarily loading internal snapshots",
-                        blk_get_format(run->sources[0]));
+        img_refuse_snapshot(run->sources[0], error);
         return false;
     }
     if (run->args->bitmaps) {

@@ -37,7 +37,11 @@ static const char help_head[] =
     "  map [--object objectdef] [--image-opts] [-f fmt] [--start-offset=offset]"
     " [--max-length=len] [--output=ofmt] [-U] filename\n"
     "  rebase [--object objectdef] [--image-opts] [-U] [-q] [-f fmt] [-t cache] [-T src_cache]"
-    " [-p] [--progress=pfmt] [-u] -b backing_file [-F backing_fmt] filename\n";
+    " [-p] [--progress=pfmt] [-u] -b backing_file [-F backing_fmt] filename\n"
+    "  measure [--output=ofmt] [-O output_fmt] [-o options] [--size N | [--object objectdef]"
+    " [--image-opts] [-f fmt] [-l snapshot_param] [-U] filename]\n"
+    "  resize [--object objectdef] [--image-opts] [-f fmt] [--preallocation=prealloc] [-q]"
+    " [--shrink] filename [+ | -]size\n";
 
 static const char help_common[] =
     "\n"
@@ -103,7 +107,16 @@ static const char help_commands[] =
     "\n"
     "Parameters of rebase:\n"
     "  -b, -F          the new backing file (\"\": none), and its format\n"
-    "  -u              unsafe: change the name only, read and copy nothing\n";
+    "  -u              unsafe: change the name only, read and copy nothing\n"
+    "\n"
+    "Parameters of measure:\n"
+    "  -O              format of the image that would be made (default: raw)\n"
+    "  --size          its size, where no file is given\n"
+    "\n"
+    "Parameters of resize:\n"
+    "  --preallocation off, falloc or full: how the added space is allocated\n"
+    "  --shrink        allow a smaller size: what lies behind it is lost\n"
+    "  size            the last argument; a sign counts from the old size\n";
 
 void img_print_version(void)
 {

@@ -19,6 +19,8 @@ typedef int ImgCommandFunc(Img *img, int argc, char **argv, GError **error);
 
 ImgCommandFunc img_check, img_commit, img_compare, img_convert, img_create, img_drivers,
                img_explain, img_info, img_map, img_rebase;
+ImgCommandFunc img_check, img_compare, img_convert, img_create, img_info, img_map, img_measure,
+               img_resize;
 
 /* What is printed by --help (help.c). */
 void img_print_help(CairnContext *ctx);
@@ -58,6 +60,11 @@ bool img_check_format_option(bool image_opts, const char *format, GError **error
 
 /* The hint after a format that does not exist, if its name is like another's. */
 void img_suggest_format(Img *img, const char *format, GError **error);
+
+/* -l: "snapshot.id=X,snapshot.name=Y" may use no other key; any other text is an id or a name. */
+bool img_check_snapshot_param(const char *text, GError **error);
+/* That @blk has no snapshot to read: no format that is built in has. */
+void img_refuse_snapshot(BlockBackend *blk, GError **error);
 
 /* -T CACHE: BLK_O_* into *flags; @cache NULL: nothing to do. */
 bool img_parse_source_cache(const char *cache, int *flags, GError **error);

@@ -25,6 +25,8 @@ static const struct {
     { "info", img_info },
     { "map", img_map },
     { "rebase", img_rebase },
+    { "measure", img_measure },
+    { "resize", img_resize },
 };
 
 static ImgCommandFunc *main_find_command(const char *name)

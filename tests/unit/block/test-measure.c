@@ -28,6 +28,23 @@ static void test_size_of_source(void)
     g_assert_cmpint(measure.required, ==, 4096);
 }
 
+/* How the file is made does not change its size; but it must be an option of files. */
+static void test_storage_options(void)
+{
+    g_autoptr(CairnContext) ctx = cairn_context_new();
+    g_autoptr(QDict) options = qdict_new();
+    g_autoptr(GError) error = NULL;
+    BlockMeasure measure = { 0 };
+
+    qdict_put_str(options, "preallocation", "full");
+    g_assert_true(blk_measure(ctx, "raw", options, NULL, 4096, &measure, &error));
+    g_assert_no_error(error);
+    g_assert_cmpint(measure.required, ==, 4096);
+    qdict_put_str(options, "nocow", "perhaps");
+    g_assert_false(blk_measure(ctx, "raw", options, NULL, 4096, &measure, &error));
+    g_assert_error(error, CAIRN_ERROR, EINVAL);
+}
+
 static void test_refusals(void)
 {
     static const struct {
@@ -64,6 +81,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/measure/raw/is-the-size-in-whole-sectors", test_raw);
     g_test_add_func("/measure/source/gives-the-size", test_size_of_source);
+    g_test_add_func("/measure/options-of-storage/are-taken", test_storage_options);
     g_test_add_func("/measure/what-cannot-be/is-refused", test_refusals);
     return g_test_run();
 }

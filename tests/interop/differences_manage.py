@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: MIT
+"""Deliberate differences of the commands in cases_manage.py; see differences.py."""
+
+TOO_LARGE = "the peer computes past 2^63, or says that the size must be positive"
+TOO_LARGE_TEXT = r"qemu-img: (The new i|I)mage size is too large: .*\n"
+HELP_WORKS = "help is help, wherever it stands"
+NAMES_OPTION = "the peer names the word after the option, or prints its help and exits with 0"
+
+
+def option_help(name):
+    return {"why": HELP_WORKS, "status": [0], "stderr": "",
+            "stdout": rf"Supported {name} options:\n(  \w.*\n)+\n"
+                      r"The protocol level may support .*\nSpecify the target .*\n"}
+
+
+def unknown_option(option):
+    return {"why": NAMES_OPTION, "status": [1], "stdout": "",
+            "stderr": rf"qemu-img: unrecognized option '{option}'\n"
+                      r"Try 'qemu-img --help' for more information\n"}
+
+
+DIFFERENCES = {
+    "resize -f raw s.raw 8E": {"why": TOO_LARGE, "stderr": TOO_LARGE_TEXT},
+    "resize -f raw s.raw +8E": {"why": TOO_LARGE, "stderr": TOO_LARGE_TEXT},
+    "resize -f raw s.raw 9223372036854775807": {"why": TOO_LARGE, "stderr": TOO_LARGE_TEXT},
+    "resize -f raw s.raw +18446744073709551615": {"why": TOO_LARGE, "stderr": TOO_LARGE_TEXT},
+    "resize --shrink -f raw s.raw -18446744073709551615": {
+        "why": TOO_LARGE, "status": [1], "stdout": "", "files": ["s.raw"],
+        "stderr": r"qemu-img: New image size must be positive\n"},
+    "resize -f raw s.raw -1M --shrink": {
+        "why": NAMES_OPTION,
+        "stderr": r"qemu-img: unrecognized option '-1'\nTry 'qemu-img --help' .*\n"},
+    "resize --help": {"why": HELP_WORKS, "status": [0], "stderr": "",
+                      "stdout": r"qemu-img version (.*\n)+"},
+    "measure -o help": option_help("raw"),
+    "measure -O qcow -o help s.raw": option_help("qcow"),
+    "measure -q s.raw": unknown_option("-q"),
+    "measure -Z": unknown_option("-Z"),
+    "measure --size 9223372036854775807": {
+        "why": TOO_LARGE, "status": [1], "stdout": "",
+        "stderr": r"qemu-img: The image size is too large for file format 'raw'\n"},
+}
