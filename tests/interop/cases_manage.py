@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Invocations of the commands that work on one image as it is: resize, measure. As in cases.py."""
+"""Invocations of the commands that work on one image as it is: resize, measure, snapshot, amend,
+bitmap. As in cases.py."""
 
 RESIZE = """
 resize s.raw 2M
@@ -142,4 +143,158 @@ measure --size 9223372036854775807
 measure --size 9223372036854775296
 """
 
-GROUPS = {"resize": RESIZE, "measure": MEASURE}
+SNAPSHOT = """
+snapshot
+snapshot q.qcow
+snapshot -l q.qcow
+snapshot -l s.raw
+snapshot s.raw
+snapshot -c a q.qcow
+snapshot -c a s.raw
+snapshot -a a q.qcow
+snapshot -a a s.raw
+snapshot -a a --image-opts driver=raw,file.filename=s.raw
+snapshot -d a q.qcow
+snapshot -d a s.raw
+snapshot -c '' q.qcow
+snapshot -d '' q.qcow
+snapshot -l -c a q.qcow
+snapshot -c a -d b q.qcow
+snapshot -a a -l q.qcow
+snapshot -l -l q.qcow
+snapshot -c a -c b q.qcow
+snapshot -c
+snapshot -c a
+snapshot q.qcow s.raw
+snapshot nope
+snapshot -l nope
+snapshot -f qcow q.qcow
+snapshot -q -c a q.qcow
+snapshot -q -l q.qcow
+snapshot -U q.qcow
+snapshot -U -l q.qcow
+snapshot -U -c a q.qcow
+snapshot --image-opts driver=qcow,file.filename=q.qcow
+snapshot --image-opts -c a driver=raw,file.filename=s.raw
+snapshot --image-opts -l s.raw
+snapshot -Z q.qcow
+snapshot -p -l q.qcow
+snapshot -l enc.qcow
+snapshot -c a enc.qcow
+snapshot -l orphan.qcow
+snapshot -c a orphan.qcow
+snapshot -l o.qcow
+snapshot -c a o.qcow
+snapshot -l bits8.qcow
+snapshot -l --object secret,id=s,data=abc q.qcow
+"""
+
+AMEND = """
+amend
+amend q.qcow
+amend -p
+amend -o size=2M q.qcow
+amend -o size=2M s.raw
+amend -o size=2M -f raw s.raw
+amend -o help q.qcow
+amend -o '?' q.qcow
+amend -o help -f qcow
+amend -o help -f foo
+amend -o help -f rwa
+amend -o help
+amend -o help s.raw
+amend -o help nope
+amend -f qcow -o help nope
+amend -o size=2M -o help -f qcow x y
+amend -o help --image-opts -f qcow driver=qcow,file.filename=q.qcow
+amend -o bogus=1 q.qcow
+amend -o , q.qcow
+amend -o '' q.qcow
+amend -o size=2M nope
+amend -o size=2M
+amend -o size=2M a b
+amend -f foo -o size=2M s.raw
+amend -f qcow -o size=2M s.raw
+amend -p -o size=2M q.qcow
+amend -p -o size=2M nope
+amend -p -q -o size=2M q.qcow
+amend -q -o size=2M q.qcow
+amend -t foo -o size=2M q.qcow
+amend -t foo -o size=2M
+amend -t foo -o help nope
+amend -t none -o size=2M q.qcow
+amend --force -o size=2M q.qcow
+amend --image-opts -o size=2M driver=qcow,file.filename=q.qcow
+amend --image-opts -f raw -o size=2M s.raw
+amend -Z -o size=2M q.qcow
+amend -U -o size=2M q.qcow
+amend -o size=2M enc.qcow
+amend -o size=2M orphan.qcow
+amend --object secret,id=s,data=abc -o size=2M q.qcow
+"""
+
+BITMAP = """
+bitmap
+bitmap q.qcow b
+bitmap --add q.qcow b
+bitmap --add s.raw b
+bitmap --add -f raw s.raw b
+bitmap --add o.qcow b
+bitmap --remove q.qcow b
+bitmap --clear q.qcow b
+bitmap --enable q.qcow b
+bitmap --disable q.qcow b
+bitmap --merge c q.qcow b
+bitmap --merge c -b o.qcow q.qcow b
+bitmap --merge c -b s.raw -F raw q.qcow b
+bitmap --merge c -b nope q.qcow b
+bitmap --merge c -b s.raw nope b
+bitmap --merge c -F raw q.qcow b
+bitmap --merge c -F foo -b s.raw q.qcow b
+bitmap --merge
+bitmap --add q.qcow
+bitmap --add
+bitmap --add q.qcow b c
+bitmap --add nope b
+bitmap -g 64k q.qcow b
+bitmap --add -g 64k q.qcow b
+bitmap --add -g 3 q.qcow b
+bitmap --add -g 256 q.qcow b
+bitmap --add -g 512 q.qcow b
+bitmap --add -g x q.qcow b
+bitmap --add -g 2G q.qcow b
+bitmap --add -g 4G q.qcow b
+bitmap --add -g 8E q.qcow b
+bitmap --add -g 0 q.qcow b
+bitmap --add -g 3 q.qcow ''
+bitmap --add -g 1k -g 3 -f raw s.raw b
+bitmap --add --granularity=64k -f raw s.raw b
+bitmap --source-file=s.raw --source-format=raw --merge c q.qcow b
+bitmap --remove -g 64k q.qcow b
+bitmap --remove -b s.raw q.qcow b
+bitmap --remove -F raw q.qcow b
+bitmap --add -b s.raw q.qcow b
+bitmap --clear -g 64k -F raw x
+bitmap --clear -F raw -f raw x
+bitmap --image-opts -f raw --add a
+bitmap --image-opts -f raw --add s.raw b
+bitmap --add --disable q.qcow b
+bitmap --disable --add q.qcow b
+bitmap --merge c --add -f raw s.raw b
+bitmap --image-opts --add driver=raw,file.filename=s.raw b
+bitmap --image-opts --add driver=raw,node-name=x,file.filename=s.raw b
+bitmap --merge c --image-opts -b driver=raw,file.filename=s.raw driver=qcow,file.filename=q.qcow b
+bitmap -Z q.qcow b
+bitmap --add -q q.qcow b
+bitmap -U --add q.qcow b
+bitmap --add enc.qcow b
+bitmap --remove orphan.qcow b
+bitmap --add q.qcow ''
+bitmap --clear q.qcow ''
+bitmap --remove s.raw b
+bitmap --object secret,id=s,data=abc --add q.qcow b
+"""
+
+GROUPS = {
+    "resize": RESIZE, "measure": MEASURE, "snapshot": SNAPSHOT, "amend": AMEND, "bitmap": BITMAP,
+}

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Deliberate differences of the commands in cases_manage.py; see differences.py."""
 
+import re
+
 TOO_LARGE = "the peer computes past 2^63, or says that the size must be positive"
 TOO_LARGE_TEXT = r"qemu-img: (The new i|I)mage size is too large: .*\n"
 HELP_WORKS = "help is help, wherever it stands"
@@ -17,6 +19,15 @@ def unknown_option(option):
     return {"why": NAMES_OPTION, "status": [1], "stdout": "",
             "stderr": rf"qemu-img: unrecognized option '{option}'\n"
                       r"Try 'qemu-img --help' for more information\n"}
+
+
+def no_place_for_bitmap(options, place, name="b"):
+    """The text that scripts match, but for the node's name, which the peer makes up at each run."""
+    return {f"bitmap {options} {place} {name}": {
+        "why": "the file says more than a name that was made up",
+        "stderr": rf"(WARNING: .*\n( +.*\n)+)?qemu-img: Operation add on bitmap {name} failed: "
+                  rf"Can't store persistent bitmaps to {re.escape(place)}: "
+                  r"Operation not supported\n"}}
 
 
 DIFFERENCES = {
@@ -39,4 +50,20 @@ DIFFERENCES = {
     "measure --size 9223372036854775807": {
         "why": TOO_LARGE, "status": [1], "stdout": "",
         "stderr": r"qemu-img: The image size is too large for file format 'raw'\n"},
+    "snapshot -a a s.raw": {
+        "why": "the peer warns each time it opens the image",
+        "stderr": r"WARNING: [^\n]*\n( +[^\n]*\n){2}qemu-img: Could not apply snapshot 'a': "
+                  r"Block driver does not support snapshots\n"},
+    **no_place_for_bitmap("--add", "q.qcow"),
+    **no_place_for_bitmap("--add", "s.raw"),
+    **no_place_for_bitmap("--add -f raw", "s.raw"),
+    **no_place_for_bitmap("--add", "o.qcow"),
+    **no_place_for_bitmap("--add -g 64k", "q.qcow"),
+    **no_place_for_bitmap("--add -g 512", "q.qcow"),
+    **no_place_for_bitmap("--add -g 2G", "q.qcow"),
+    **no_place_for_bitmap("--add -g 0", "q.qcow"),
+    **no_place_for_bitmap("--add --granularity=64k -f raw", "s.raw"),
+    **no_place_for_bitmap("--add --disable", "q.qcow"),
+    **no_place_for_bitmap("--image-opts --add", "driver=raw,file.filename=s.raw"),
+    **no_place_for_bitmap("--object secret,id=s,data=abc --add", "q.qcow"),
 }

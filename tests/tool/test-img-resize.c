@@ -4,7 +4,6 @@
  */
 #include "tool-run.h"
 
-#include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
 

@@ -233,12 +233,6 @@ ImgStep convert_args_parse(Img *img, ConvertArgs *args, int argc, char **argv, G
         cairn_set_error(error, EINVAL, "%s", conflict);
         return IMG_STEP_FAILED;
     }
-    if (!img_parse_source_cache(args->source_cache, &flags, error)) {
-        return IMG_STEP_FAILED;
-    }
-    if (args->cache && !tool_parse_cache(args->cache, &flags)) {
-        cairn_set_error(error, EINVAL, "Invalid cache option: %s", args->cache);
-        return IMG_STEP_FAILED;
-    }
-    return IMG_STEP_RUN;
+    return img_parse_source_cache(args->source_cache, &flags, error) &&
+           img_parse_target_cache(args->cache, &flags, error) ? IMG_STEP_RUN : IMG_STEP_FAILED;
 }

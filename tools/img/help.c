@@ -17,6 +17,11 @@ static const char help_head[] =
     "                         and take backing files of unknown format for raw\n"
     "\n"
     "Command syntax:\n"
+    "  amend [--object objectdef] [--image-opts] [-p] [-q] [-f fmt] [-t cache] [--force]"
+    " -o options filename\n"
+    "  bitmap (--merge source | --add | --remove | --clear | --enable | --disable)..."
+    " [-b source_file [-F source_fmt]] [-g granularity] [--object objectdef]"
+    " [--image-opts | -f fmt] filename bitmap\n"
     "  check [--object objectdef] [--image-opts] [-q] [-f fmt] [--output=ofmt]"
     " [-r [leaks | all]] [-T src_cache] [-U] filename\n"
     "  commit [--object objectdef] [--image-opts] [-b base] [-d] [-f fmt] [-p] [--progress=pfmt]"
@@ -41,7 +46,9 @@ static const char help_head[] =
     "  measure [--output=ofmt] [-O output_fmt] [-o options] [--size N | [--object objectdef]"
     " [--image-opts] [-f fmt] [-l snapshot_param] [-U] filename]\n"
     "  resize [--object objectdef] [--image-opts] [-f fmt] [--preallocation=prealloc] [-q]"
-    " [--shrink] filename [+ | -]size\n";
+    " [--shrink] filename [+ | -]size\n"
+    "  snapshot [--object objectdef] [--image-opts] [-U] [-q] [-l | -a snapshot | -c snapshot |"
+    " -d snapshot] filename\n";
 
 static const char help_common[] =
     "\n"
@@ -62,6 +69,16 @@ static const char help_common[] =
     "  size            bytes, or with a suffix k, M, G, T, P or E (powers of 1024)\n";
 
 static const char help_commands[] =
+    "\n"
+    "Parameters of amend:\n"
+    "  -o              options to change (no built-in format can)\n"
+    "  --force         allow unsafe changes\n"
+    "\n"
+    "Parameters of bitmap (no built-in format has any):\n"
+    "  --add, --remove, --clear, --enable, --disable  what to do with the bitmap\n"
+    "  --merge         bitmap whose bits are added\n"
+    "  -b, --source-file, -F, --source-format  image that it is in, and its format\n"
+    "  -g, --granularity  bytes for each bit of a new bitmap\n"
     "\n"
     "Parameters of check:\n"
     "  -r, --repair    leaks: give back unused clusters; all: repair errors, too\n"
@@ -116,7 +133,11 @@ static const char help_commands[] =
     "Parameters of resize:\n"
     "  --preallocation off, falloc or full: how the added space is allocated\n"
     "  --shrink        allow a smaller size: what lies behind it is lost\n"
-    "  size            the last argument; a sign counts from the old size\n";
+    "  size            the last argument; a sign counts from the old size\n"
+    "\n"
+    "Parameters of snapshot (no built-in format has any):\n"
+    "  -l              list snapshots, as without any of these options\n"
+    "  -a, -c, -d      apply, create or delete a snapshot\n";
 
 void img_print_version(void)
 {

@@ -15,6 +15,8 @@ static const struct {
     const char *name;
     ImgCommandFunc *run;
 } img_commands[] = {
+    { "amend", img_amend },
+    { "bitmap", img_bitmap },
     { "check", img_check },
     { "commit", img_commit },
     { "compare", img_compare },
@@ -27,6 +29,7 @@ static const struct {
     { "rebase", img_rebase },
     { "measure", img_measure },
     { "resize", img_resize },
+    { "snapshot", img_snapshot },
 };
 
 static ImgCommandFunc *main_find_command(const char *name)
