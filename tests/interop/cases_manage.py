@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Invocations of the commands that work on one image as it is: resize, measure, snapshot, amend,
-bitmap. As in cases.py."""
+"""Invocations of the commands that work on one image as it is: resize, measure, bench, snapshot,
+amend, bitmap. As in cases.py."""
 
 RESIZE = """
 resize s.raw 2M
@@ -141,6 +141,102 @@ measure --object secret,id=s,data=abc s.raw
 measure -O file --size 1M
 measure --size 9223372036854775807
 measure --size 9223372036854775296
+"""
+
+BENCH = """
+bench
+bench s.raw -c 10
+bench s.raw -c 10 -q
+bench -c 10 -d 4 -s 8k -S 16k -o 4k -w -f raw s.raw
+bench -c 10 -d 4 -s 8k -S 16k -o 4k -w s.raw
+bench -c 10 -w --flush-interval=5 -d 4 -f raw s.raw
+bench -c 10 -w --flush-interval=5 -d 4 --no-drain -f raw s.raw
+bench -c 10 -w --flush-interval=3 -d 4 --no-drain -f raw s.raw
+bench -c 10 -w --flush-interval=3 -d 4 -f raw s.raw
+bench -c 10 --flush-interval=3 -d 4 -f raw s.raw
+bench -c 11 -w --flush-interval=5 -d 5 -f raw s.raw
+bench -c 10 --no-drain -f raw s.raw
+bench -c 10 -w --no-drain -f raw s.raw
+bench -c 10 --pattern=65 -w -f raw s.raw
+bench -c 10 --pattern=256 -w -f raw s.raw
+bench -c 10 --pattern=255 -w -f raw s.raw
+bench -c 10 --pattern=0x41 -w -f raw s.raw
+bench -c 10 --pattern=-1 -w -f raw s.raw
+bench -c 10 --pattern=x -w -f raw s.raw
+bench -c 10 --pattern= -w -f raw s.raw
+bench -c 10 --pattern=65 s.raw
+bench -c x s.raw
+bench -c '' s.raw
+bench -c -1 s.raw
+bench -c 0 s.raw
+bench -c 010 s.raw
+bench -c 0x10 s.raw
+bench -c +5 s.raw
+bench -c 5x s.raw
+bench -c 1k s.raw
+bench -c 2147483648 s.raw
+bench -c 2147483647 -d x s.raw
+bench -d -1 s.raw
+bench -d 0 -c 0 s.raw
+bench -c 10 -d 1k s.raw
+bench -c 10 -d 2147483648 s.raw
+bench -c 10 -d 100000 s.raw
+bench -c 10 -s x s.raw
+bench -c 10 -s 0 s.raw
+bench -c 10 -s 3G s.raw
+bench -c 10 -s 2147483647 s.raw
+bench -c 10 -s 2147483648 s.raw
+bench -c 10 -s 2M s.raw
+bench -c 10 -S x s.raw
+bench -c 10 -S 0 s.raw
+bench -c 10 -S 2147483648 s.raw
+bench -c 10 -o x s.raw
+bench -c 10 -o 2M s.raw
+bench -c 10 -o 1M s.raw
+bench -c 10 -o 8E s.raw
+bench -c 10 -o -1 s.raw
+bench -c 10 -s 1000 -S 3000 s.raw
+bench -c 10 -s 700k s.raw
+bench -c 10 -S 700k s.raw
+bench -c 10 -w -f raw -S 700k --pattern=7 s.raw
+bench -c 0 e.raw
+bench -c 10 u.raw
+bench -c 3 -s 512 u.raw
+bench -c 10 -t foo s.raw
+bench -c 10 -t none s.raw
+bench -c 10 -t writethrough -w -f raw s.raw
+bench -c 10 -n s.raw
+bench -c 10 -n -t none s.raw
+bench -c 10 -i native s.raw
+bench -c 10 -i native -t none s.raw
+bench -c 10 -i threads s.raw
+bench -c 10 -i threads -n s.raw
+bench -c 10 -i io_uring s.raw
+bench -c 10 -i foo s.raw
+bench -c 10 -U s.raw
+bench -c 10 -U -w s.raw
+bench -c 10 -w q.qcow
+bench -c 300 -d 16 -w --pattern=3 q.qcow
+bench -c 300 -w --pattern=3 o.qcow
+bench -c 10 q.qcow
+bench -c 10 nope
+bench -c 10 s.raw z.raw
+bench -c 10 -f qcow s.raw
+bench -c 10 -f foo s.raw
+bench -c 10 --image-opts driver=raw,file.filename=s.raw
+bench -c 10 --image-opts -f raw s.raw
+bench -c 10 enc.qcow
+bench -c 10 {SECRET} --image-opts {ENC_OPTS}
+bench -c 10 corrupt.qcow
+bench -c 300 corrupt.qcow
+bench -c 10 --flush-interval=x -w s.raw
+bench -c 10 --flush-interval=-1 -w -f raw s.raw
+bench -c 10 --flush-interval=0 -w -f raw s.raw
+bench -c 10 --flush-interval=1k -w -f raw s.raw
+bench -Z s.raw
+bench -c 10 -w --flush-interval=5 -d 4 -q -f raw s.raw
+bench -c 10 -p s.raw
+bench -c 20000 -d 17000 s.raw
 """
 
 SNAPSHOT = """
@@ -296,5 +392,6 @@ bitmap --object secret,id=s,data=abc --add q.qcow b
 """
 
 GROUPS = {
-    "resize": RESIZE, "measure": MEASURE, "snapshot": SNAPSHOT, "amend": AMEND, "bitmap": BITMAP,
+    "resize": RESIZE, "measure": MEASURE, "bench": BENCH, "snapshot": SNAPSHOT, "amend": AMEND,
+    "bitmap": BITMAP,
 }

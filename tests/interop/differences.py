@@ -22,6 +22,8 @@ ADDED_LINES = [
     ("stderr", r"Known types: [\w, -]+", "an unknown type names the types known"),
     ("stderr", r"'luks' is not known; supported: aes", "a refused format names those supported"),
     ("stderr", r"Did you mean '[\w.-]+'\?", "a misspelt name brings the nearest known one"),
+    ("stderr", r"The request at offset \d+ reaches past the end of the image, .*",
+     "a request past the end names the limit"),
     ("stderr", r"qemu-img: warning: -o size= has no effect: --size .*",
      "an option without effect is warned of"),
     ("stdout", r"  cluster_size=<size>    - Cluster size: 512 to 64k, a power of two",

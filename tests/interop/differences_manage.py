@@ -50,6 +50,23 @@ DIFFERENCES = {
     "measure --size 9223372036854775807": {
         "why": TOO_LARGE, "status": [1], "stdout": "",
         "stderr": r"qemu-img: The image size is too large for file format 'raw'\n"},
+    "bench s.raw -c 10 -q": {"why": "-q is quiet", "stdout": ""},
+    "bench -c 10 -w --flush-interval=5 -d 4 -q -f raw s.raw": {
+        "why": "-q is quiet", "stdout": ""},
+    "bench -d 0 -c 0 s.raw": {
+        "why": "the peer waits for ever where there is something to send",
+        "status": [1], "stdout": "", "stderr": r"qemu-img: Invalid queue depth specified\n"},
+    "bench -c 20000 -d 17000 s.raw": {
+        "why": "each request in flight has a stack, of which there cannot be any number",
+        "status": [1], "stdout": "",
+        "stderr": r"qemu-img: Invalid queue depth specified\nAt most 16384 requests can .*\n"},
+    "bench -c 10 -s 2147483647 s.raw": {
+        "why": "the peer aborts", "status": [1], "stdout": r"Sending 10 .*\n",
+        "stderr": r"qemu-img: Failed request: Input/output error\nThe request at .*\n"},
+    "bench -c 10 --object secret,id=s,data=abc --image-opts driver=qcow,file.filename=enc.qcow,"
+    "encrypt.key-secret=s": {
+        "why": "encrypted images can be measured, too", "status": [0], "stderr": "",
+        "stdout": r"Sending 10 .*\nRun completed in SECONDS\.\n"},
     "snapshot -a a s.raw": {
         "why": "the peer warns each time it opens the image",
         "stderr": r"WARNING: [^\n]*\n( +[^\n]*\n){2}qemu-img: Could not apply snapshot 'a': "

@@ -23,6 +23,8 @@ ImgCommandFunc img_check, img_compare, img_convert, img_create, img_info, img_ma
                img_resize;
 ImgCommandFunc img_amend, img_bitmap, img_check, img_compare, img_convert, img_create, img_info,
                img_map, img_measure, img_resize, img_snapshot;
+ImgCommandFunc img_amend, img_bench, img_bitmap, img_check, img_compare, img_convert, img_create,
+               img_info, img_map, img_measure, img_resize, img_snapshot;
 
 /* What is printed by --help (help.c). */
 void img_print_help(CairnContext *ctx);

@@ -16,6 +16,7 @@ static const struct {
     ImgCommandFunc *run;
 } img_commands[] = {
     { "amend", img_amend },
+    { "bench", img_bench },
     { "bitmap", img_bitmap },
     { "check", img_check },
     { "commit", img_commit },
