@@ -144,14 +144,18 @@ static bool create_check_backing_format(const BlockCreate *create, GError **erro
     return true;
 }
 
-bool blk_create_run(BlockCreate *create, GError **error)
+bool blk_create_run_at(BlockCreate *create, const char *filename, GError **error)
 {
     g_autoptr(QDict) opts = qdict_clone_shallow(create->opts);
 
     CTL_LOCK_GUARD(create->ctx);
     return create_check_backing_format(create, error) &&
-           create_run_driver(create->ctx, create->filename, create->drv, create->proto, opts,
-                             error);
+           create_run_driver(create->ctx, filename, create->drv, create->proto, opts, error);
+}
+
+bool blk_create_run(BlockCreate *create, GError **error)
+{
+    return blk_create_run_at(create, create->filename, error);
 }
 
 bool blk_create(CairnContext *ctx, const char *filename, const char *format, const QDict *options,

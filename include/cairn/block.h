@@ -289,6 +289,11 @@ CAIRN_API BlockCreate *blk_create_prepare(CairnContext *ctx, const char *filenam
 /** blk_create_describe: "Formatting 'x', fmt=qcow size=..." Free with g_free(). */
 CAIRN_API char *blk_create_describe(const BlockCreate *create);
 CAIRN_API bool blk_create_run(BlockCreate *create, GError **error);
+/**
+ * blk_create_run_at: makes the image in another file of the same protocol and folder, for callers that rename it when
+ * all of its content is there.
+ */
+CAIRN_API bool blk_create_run_at(BlockCreate *create, const char *filename, GError **error);
 CAIRN_API void blk_create_free(BlockCreate *create);
 
 /** blk_create: prepare and run in one. */

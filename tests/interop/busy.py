@@ -10,9 +10,16 @@ COMMANDS = {
     "q.qcow": ["info q.qcow", "info -U q.qcow", "map q.qcow", "compare q.qcow s.raw",
                "convert q.qcow a", "convert -U q.qcow a", "create -f qcow q.qcow 1M",
                "create -f raw q.qcow 1M", "convert -O qcow s.raw q.qcow",
-               "convert -n -O qcow s.raw q.qcow", "info -f raw q.qcow"],
+               "convert -n -O qcow s.raw q.qcow", "info -f raw q.qcow",
+               "resize -f raw q.qcow 2M", "dd if=q.qcow of=a", "dd -U if=q.qcow of=a",
+               "dd -O qcow if=s.raw of=q.qcow", "dd if=s.raw of=q.qcow", "bench -c 1 q.qcow",
+               "bench -w -c 1 q.qcow", "bench -c 1 -w -f raw q.qcow", "snapshot q.qcow",
+               "snapshot -l q.qcow", "snapshot -U -l q.qcow", "measure q.qcow", "measure -U q.qcow",
+               "amend -o size=1 q.qcow", "bitmap --clear q.qcow b", "check -f raw q.qcow"],
     "s.raw": ["info s.raw", "map s.raw", "convert s.raw a", "convert -U s.raw a",
-              "compare s.raw same.raw", "convert -n same.raw s.raw"],
+              "compare s.raw same.raw", "convert -n same.raw s.raw", "dd -f raw if=s.raw of=a",
+              "dd if=same.raw of=s.raw", "bench -w -c 10 -f raw --pattern=3 s.raw",
+              "resize -f raw s.raw 2M", "measure s.raw", "create s.raw 2M", "convert same.raw s.raw"],
 }
 
 

@@ -2,6 +2,7 @@
 """The invocations that both tools are given. A line is one case: the arguments as a shell would split
 them; " ;; " separates steps. A case's name is its text."""
 
+import cases_copy
 import cases_manage
 
 SECRET = "--object secret,id=s,data=abc"
@@ -460,7 +461,7 @@ convert s.raw a ;; convert -O qcow a b ;; compare -f raw -F qcow a b
 
 GROUPS = {
     "global": GLOBAL, "create": CREATE, "info": INFO, "check": CHECK, "map": MAP,
-    "compare": COMPARE, "convert": CONVERT, **cases_manage.GROUPS,
+    "compare": COMPARE, "convert": CONVERT, **cases_copy.GROUPS, **cases_manage.GROUPS,
 }
 
 

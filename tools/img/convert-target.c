@@ -4,6 +4,8 @@
  *
  * 1. Until convert_target_open() nothing on disk is touched, and it is called only when
  *    the sources are open and every option has been checked: a wrong option costs nobody a file.
+ * 2. A target that is made gets its name only when all of its content is there (stage.h); a copy that fails
+ *    or is interrupted leaves the old file, or none.
  */
 #include "img/convert.h"
 
@@ -15,6 +17,7 @@ void convert_target_clear(ConvertTarget *target)
     g_clear_pointer(&target->create, blk_create_free);
     g_clear_pointer(&target->options, qobject_unref);
     g_clear_pointer(&target->blk, blk_unref);
+    img_stage_clear(&target->stage);
 }
 
 /* The size is the sources'; one that is given must be a size all the same. */
@@ -151,14 +154,34 @@ bool convert_target_prepare(Img *img, const ConvertArgs *args, int64_t bytes,
            (!target->backing || target_check_backing(img, args, target, error));
 }
 
-static bool target_make(const ConvertArgs *args, ConvertTarget *target, GError **error)
+static bool target_make(Img *img, const ConvertArgs *args, ConvertTarget *target,
+                        GError **error)
 {
-    if (!blk_create_run(target->create, error)) {
-        g_prefix_error(error, "%s: error while converting %s: ", args->target,
-                       convert_target_format(args));
+    bool ok = img_stage_begin(&target->stage, img, args->target, error);
+
+    if (ok && strcmp(convert_target_format(args), "raw") &&
+        !img_stage_claim(&target->stage, img, error)) {
+        g_prefix_error(error, "Could not open '%s': ", args->target);
         return false;
     }
-    return true;
+    ok = ok && img_stage_create(&target->stage, target->create, error);
+    if (!ok) {
+        g_prefix_error(error, "%s: error while converting %s: ", args->target,
+                       convert_target_format(args));
+    }
+    return ok;
+}
+
+/* A relative backing name counts from the folder that the user sees, which a link may have left. */
+static void target_put_backing(const ConvertArgs *args, const ConvertTarget *target,
+                               QDict *options)
+{
+    if (target->backing && img_stage_is_elsewhere(&target->stage)) {
+        g_autofree char *path = target_backing_path(args, target->backing);
+
+        qdict_put_str(options, "backing.driver", target->backing_format);
+        qdict_put_str(options, "backing.file.filename", path);
+    }
 }
 
 /* An encrypted image, just made, is opened by the secret that it was made with. */
@@ -189,7 +212,9 @@ static BlockBackend *target_open_node(Img *img, const ConvertArgs *args,
 
     g_autoptr(QDict) options = target_open_options(args, target);
 
-    return blk_open_qdict(img->ctx, args->target, options, flags, error);
+    target_put_backing(args, target, options);
+    return blk_open_qdict(img->ctx, target->create ? target->stage.path : args->target, options,
+                          flags, error);
 }
 
 bool convert_target_open(Img *img, const ConvertArgs *args, int64_t bytes,
@@ -197,7 +222,7 @@ bool convert_target_open(Img *img, const ConvertArgs *args, int64_t bytes,
 {
     int64_t length;
 
-    if (target->create && !target_make(args, target, error)) {
+    if (target->create && !target_make(img, args, target, error)) {
         return false;
     }
     target->blk = target_open_node(img, args, target, error);
@@ -215,4 +240,17 @@ bool convert_target_open(Img *img, const ConvertArgs *args, int64_t bytes,
         return false;
     }
     return true;
+}
+
+bool convert_target_finish(const ConvertArgs *args, ConvertTarget *target, GError **error)
+{
+    int ret = blk_close(target->blk);
+
+    if (ret < 0) {
+        cairn_set_error_errno(error, -ret, "%s: error while flushing", args->target);
+        return false;
+    }
+    g_clear_pointer(&target->blk, blk_unref);
+    return !target->create ||
+           img_stage_commit(&target->stage, args->cache && strcmp(args->cache, "unsafe"), error);
 }

@@ -10,7 +10,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 typedef struct ConvertRun {
     const ConvertArgs *args;
@@ -81,45 +80,6 @@ static bool convert_open_sources(Img *img, ConvertRun *run, GError **error)
     return convert_check_source_features(run, error);
 }
 
-static bool convert_is_same_file(const char *name, const struct stat *target)
-{
-    struct stat st;
-
-    if (g_str_has_prefix(name, "file:")) {
-        name += strlen("file:");
-    }
-    return stat(name, &st) == 0 && st.st_dev == target->st_dev && st.st_ino == target->st_ino;
-}
-
-/*
- * Whether writing to @target would change a file that @source reads from. With -n its backing files may be written
- * to: what is read of them is what is written.
- */
-static bool convert_reads_from(Img *img, const ConvertArgs *args, BlockBackend *source,
-                               const struct stat *target)
-{
-    int flags = BLK_O_NO_IO | BLK_O_NO_BACKING | BLK_O_FORCE_SHARE | BLK_O_PROBE;
-    g_autoptr(QDict) options = qdict_new();
-    g_autoptr(QList) chain = NULL;
-
-    if (convert_is_same_file(blk_get_filename(source), target)) {
-        return true;
-    }
-    if (args->no_create || !blk_has_backing(source)) {
-        return false;
-    }
-    qdict_put_str(options, "driver", blk_get_format(source));
-    chain = cairn_image_info(img->ctx, blk_get_filename(source), options, flags, true, NULL);
-    for (size_t i = 0; chain && i < qlist_size(chain); i++) {
-        const QDict *info = qobject_to_qdict(qlist_at(chain, i));
-
-        if (convert_is_same_file(qdict_get_try_str(info, "filename"), target)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* In the words of the lock that would stop it. */
 static void convert_set_is_source(const ConvertArgs *args, const char *path, GError **error)
 {
@@ -132,26 +92,27 @@ static void convert_set_is_source(const ConvertArgs *args, const char *path, GEr
                     "Is another process using the image [%s]?", where, path);
 }
 
-/* Locks stop this only where both sides take them; a truncated source is too dear to rely on that. */
+/* With -n the sources' backing files may be written to: what is read of them is what is written. */
 static bool convert_check_not_source(Img *img, const ConvertRun *run, GError **error)
 {
     const ConvertArgs *args = run->args;
-    const char *path = args->target;
-    struct stat target;
+    const char *target = args->target;
 
-    if (g_str_has_prefix(path, "file:")) {
-        path += strlen("file:");
-    }
-    if (args->target_image_opts || stat(path, &target) < 0 || S_ISCHR(target.st_mode)) {
-        return true;
-    }
-    for (int i = 0; i < args->source_count; i++) {
-        if (convert_reads_from(img, args, run->sources[i], &target)) {
-            convert_set_is_source(args, path, error);
+    for (int i = 0; !args->target_image_opts && i < args->source_count; i++) {
+        if (img_overwrites_source(img, run->sources[i], target, !args->no_create)) {
+            target += g_str_has_prefix(target, "file:") ? strlen("file:") : 0;
+            convert_set_is_source(args, target, error);
             return false;
         }
     }
     return true;
+}
+
+static void convert_warn(const ConvertRun *run)
+{
+    for (int i = 0; !run->args->common.quiet && i < run->args->source_count; i++) {
+        img_warn_of_padding(run->sources[i], run->args->sources[i]);
+    }
 }
 
 static bool convert_on_progress(int64_t done, int64_t total, void *opaque)
@@ -190,27 +151,26 @@ static bool convert_copy(ConvertRun *run, GError **error)
         .progress = convert_on_progress,
         .opaque = run,
     };
-    int ret;
 
-    if (!block_convert(run->sources, args->source_count, run->target.blk, &options, error)) {
-        return false;
-    }
-    ret = blk_close(run->target.blk);
-    if (ret < 0) {
-        cairn_set_error_errno(error, -ret, "%s: error while flushing", args->target);
-        return false;
-    }
-    tool_progress_complete(&run->progress);
-    return true;
+    return block_convert(run->sources, args->source_count, run->target.blk, &options, error) &&
+           convert_target_finish(args, &run->target, error);
 }
 
 static bool convert_run(Img *img, ConvertRun *run, GError **error)
 {
-    return convert_open_sources(img, run, error) &&
-           convert_target_prepare(img, run->args, run->bytes, &run->target, error) &&
-           convert_check_not_source(img, run, error) &&
-           convert_target_open(img, run->args, run->bytes, &run->target, error) &&
-           convert_copy(run, error);
+    if (!convert_open_sources(img, run, error) ||
+        !convert_target_prepare(img, run->args, run->bytes, &run->target, error) ||
+        !convert_check_not_source(img, run, error)) {
+        return false;
+    }
+    convert_warn(run);
+    if (!convert_target_open(img, run->args, run->bytes, &run->target, error) ||
+        !convert_copy(run, error)) {
+        img_stage_explain(&run->target.stage, error);
+        return false;
+    }
+    tool_progress_complete(&run->progress);
+    return true;
 }
 
 int img_convert(Img *img, int argc, char **argv, GError **error)
@@ -226,6 +186,7 @@ int img_convert(Img *img, int argc, char **argv, GError **error)
     g_auto(ConvertRun) run = {
         .args = &args,
         .sources = g_new0(BlockBackend *, args.source_count),
+        .target.stage.fd = -1,
     };
 
     tool_progress_begin(&run.progress, args.common.progress, args.common.quiet);

@@ -6,7 +6,7 @@
 #ifndef TOOLS_IMG_CONVERT_H
 #define TOOLS_IMG_CONVERT_H
 
-#include "img/img.h"
+#include "img/stage.h"
 
 #define CONVERT_DEFAULT_SPARSE 4096
 #define CONVERT_MAX_SPARSE (16 << 20)
@@ -34,13 +34,15 @@ ImgStep convert_args_parse(Img *img, ConvertArgs *args, int argc, char **argv, G
 const char *convert_target_format(const ConvertArgs *args);
 
 /*
- * The target: prepared (nothing touched), then created and opened; or with -n only opened.
+ * The target: prepared (nothing touched), then created and opened, and finished when all is copied; or with -n only
+ * opened and closed.
  */
 typedef struct ConvertTarget {
     BlockCreate *create;            /* NULL with -n */
     QDict *options;                 /* of -o, flat; "size" taken out */
     const char *backing;            /* of -B or of @options; NULL: none */
     const char *backing_format;
+    ImgStage stage;                 /* not with -n */
     BlockBackend *blk;              /* NULL until opened */
 } ConvertTarget;
 
@@ -49,6 +51,8 @@ bool convert_target_prepare(Img *img, const ConvertArgs *args, int64_t bytes,
                             ConvertTarget *target, GError **error);
 bool convert_target_open(Img *img, const ConvertArgs *args, int64_t bytes,
                          ConvertTarget *target, GError **error);
+/* Closes the target, which is whole now. */
+bool convert_target_finish(const ConvertArgs *args, ConvertTarget *target, GError **error);
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ConvertArgs, convert_args_clear)
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ConvertTarget, convert_target_clear)

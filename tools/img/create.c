@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "img/stage.h"
+
 typedef struct CreateArgs {
     ImgCommon common;
     const char *filename;
@@ -90,6 +92,15 @@ static bool create_print_help(Img *img, const CreateArgs *args, GError **error)
     return text != NULL;
 }
 
+/* The file that is there stays as it is until the new one is whole. */
+static bool create_make(Img *img, const CreateArgs *args, BlockCreate *create, GError **error)
+{
+    g_auto(ImgStage) stage = { .fd = -1 };
+
+    return img_stage_begin(&stage, img, args->filename, error) &&
+           img_stage_create(&stage, create, error) && img_stage_commit(&stage, true, error);
+}
+
 static bool create_run(Img *img, const CreateArgs *args, GError **error)
 {
     g_autoptr(BlockCreate) create = NULL;
@@ -110,7 +121,7 @@ static bool create_run(Img *img, const CreateArgs *args, GError **error)
         printf("%s\n", text);
         fflush(stdout);
     }
-    return blk_create_run(create, error);
+    return create_make(img, args, create, error);
 }
 
 int img_create(Img *img, int argc, char **argv, GError **error)

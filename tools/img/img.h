@@ -24,7 +24,7 @@ ImgCommandFunc img_check, img_compare, img_convert, img_create, img_info, img_ma
 ImgCommandFunc img_amend, img_bitmap, img_check, img_compare, img_convert, img_create, img_info,
                img_map, img_measure, img_resize, img_snapshot;
 ImgCommandFunc img_amend, img_bench, img_bitmap, img_check, img_compare, img_convert, img_create,
-               img_info, img_map, img_measure, img_resize, img_snapshot;
+               img_dd, img_info, img_map, img_measure, img_resize, img_snapshot;
 
 /* What is printed by --help (help.c). */
 void img_print_help(CairnContext *ctx);
@@ -77,6 +77,15 @@ bool img_parse_target_cache(const char *cache, int *flags, GError **error);
 
 /* Opens with the tool's prefix: "Could not open 'NAME': REASON". */
 BlockBackend *img_open(Img *img, const ToolImage *image, GError **error);
+
+/*
+ * Whether making @target anew would destroy what @source reads, with @with_chain also its backing files: found by
+ * device and inode. Locks stop this only where both sides take them. (overwrite.c)
+ */
+bool img_overwrites_source(Img *img, BlockBackend *source, const char *target, bool with_chain);
+
+/* A raw file that ends inside a sector is read with zeros behind it, and so becomes longer. (overwrite.c) */
+void img_warn_of_padding(BlockBackend *source, const char *name);
 
 /* The one image that @common and the positional @name stand for. */
 ToolImage img_image(const ImgCommon *common, const char *name, int flags);

@@ -25,6 +25,7 @@ static const struct {
     { "create", img_create },
     { "drivers", img_drivers },
     { "explain", img_explain },
+    { "dd", img_dd },
     { "info", img_info },
     { "map", img_map },
     { "rebase", img_rebase },
@@ -119,7 +120,9 @@ int main(int argc, char **argv)
     g_autoptr(GError) error = NULL;
     int status;
 
+    /* A pipe that is gone and a file that may not grow are errors of write() like others. */
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
     status = main_run(argc, argv, &error);
     if (error) {
         tool_report(error);

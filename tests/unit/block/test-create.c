@@ -255,6 +255,19 @@ static void test_run_twice_is_independent(void)
     g_assert_cmpuint(vault_file("x")->len, ==, 64);
 }
 
+static void test_run_elsewhere(void)
+{
+    g_autoptr(CairnContext) ctx = vault_context_new();
+    g_autoptr(BlockCreate) create = prepare(ctx, "vault:x", "careful", "hint=1k", 512, NULL);
+    g_autofree char *text = NULL;
+
+    g_assert_true(blk_create_run_at(create, "vault:y", NULL));
+    g_assert_cmpuint(vault_file("y")->len, ==, 64);
+    g_assert_null(vault_file("x"));
+    text = blk_create_describe(create);
+    g_assert_true(g_str_has_prefix(text, "Formatting 'vault:x'"));
+}
+
 static void assert_run_fails(CairnContext *ctx, const char *format, const char *options,
                              const char *message)
 {
@@ -307,6 +320,7 @@ int main(int argc, char **argv)
     g_test_add_func("/create/run/makes-an-image-that-opens", test_run);
     g_test_add_func("/create/protocol-driver/is-created-directly", test_run_protocol);
     g_test_add_func("/create/second-run/works-alike", test_run_twice_is_independent);
+    g_test_add_func("/create/run-at-another-name/leaves-the-own-alone", test_run_elsewhere);
     g_test_add_func("/create/early-failure/leaves-the-old-file", test_early_failure);
     g_test_add_func("/create/late-failure/is-reported-and-closed", test_late_failure);
     return g_test_run();
