@@ -6,6 +6,7 @@
 #include <cairn/driver.h>
 
 extern const BlockDriver bdrv_file;
+extern const BlockDriver bdrv_host_cdrom;
 extern const BlockDriver bdrv_host_device;
 extern const BlockDriver bdrv_qcow;
 extern const BlockDriver bdrv_raw;

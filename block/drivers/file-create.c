@@ -67,7 +67,7 @@ static int create_open(CreateState *c)
     return c->fd < 0 ? c->fd : 0;
 }
 
-static bool create_check_type(CreateState *c, bool want_device, GError **error)
+static bool create_check_type(CreateState *c, const char *driver, GError **error)
 {
     struct stat st;
     int ret = file_sys_fstat(c->sys, c->fd, &st);
@@ -76,7 +76,7 @@ static bool create_check_type(CreateState *c, bool want_device, GError **error)
         cairn_set_error_errno(error, -ret, "Could not create '%s'", c->filename);
         return false;
     }
-    return file_check_type(&st, want_device, c->filename, error);
+    return file_check_type(&st, driver, c->filename, error);
 }
 
 static bool create_lock(CreateState *c, FileLock *lock, GError **error)
@@ -116,7 +116,7 @@ static bool create_try_length(CreateState *c, int64_t bytes, GError **error)
 
 static bool create_fill(CreateState *c, const FileCreateOptions *options, GError **error)
 {
-    if (!create_check_type(c, false, error) || !create_try_length(c, options->size, error) ||
+    if (!create_check_type(c, "file", error) || !create_try_length(c, options->size, error) ||
         !file_resize(c->sys, c->fd, 0, PREALLOC_MODE_OFF, error)) {
         return false;
     }
@@ -182,7 +182,7 @@ static bool create_measure_device(CreateState *c, const FileCreateOptions *optio
 {
     int64_t length;
 
-    if (!create_check_type(c, true, error)) {
+    if (!create_check_type(c, "host_device", error)) {
         return false;
     }
     length = file_length(c->sys, c->fd);

@@ -26,15 +26,26 @@ const char *file_strip_prefix(const char *filename, const char *prefix)
     return g_str_has_prefix(filename, prefix) ? filename + strlen(prefix) : filename;
 }
 
+/* What follows the prefix is a path, also where it looks like "proto:...". */
 static bool file_parse_filename(const char *filename, QDict *options, GError **error)
 {
-    qdict_put_str(options, "filename", file_strip_prefix(filename, "file:"));
+    const char *path = file_strip_prefix(filename, "file:");
+    bool is_odd = path != filename && path[strcspn(path, ":/")] == ':';
+    g_autofree char *marked = g_strconcat(is_odd ? "./" : "", path, NULL);
+
+    qdict_put_str(options, "filename", marked);
     return true;
 }
 
 static bool host_device_parse_filename(const char *filename, QDict *options, GError **error)
 {
     qdict_put_str(options, "filename", file_strip_prefix(filename, "host_device:"));
+    return true;
+}
+
+static bool host_cdrom_parse_filename(const char *filename, QDict *options, GError **error)
+{
+    qdict_put_str(options, "filename", file_strip_prefix(filename, "host_cdrom:"));
     return true;
 }
 
@@ -62,16 +73,18 @@ static void file_refresh_filename(BlockDriverState *bs)
 
 /* ---- open ------------------------------------------------------------------ */
 
-bool file_check_type(const struct stat *st, bool want_device, const char *filename,
+bool file_check_type(const struct stat *st, const char *driver, const char *filename,
                      GError **error)
 {
+    bool want_device = strcmp(driver, "file");
+
     if (want_device && !S_ISBLK(st->st_mode) && !S_ISCHR(st->st_mode)) {
-        cairn_set_error(error, EINVAL, "'host_device' driver requires '%s' to be either a "
-                        "character or block device", filename);
+        cairn_set_error(error, EINVAL, "'%s' driver requires '%s' to be either a character or "
+                        "block device", driver, filename);
         return false;
     }
     if (!want_device && !S_ISREG(st->st_mode)) {
-        cairn_set_error(error, EINVAL, "'file' driver requires '%s' to be a regular file",
+        cairn_set_error(error, EINVAL, "'%s' driver requires '%s' to be a regular file", driver,
                         filename);
         return false;
     }
@@ -92,7 +105,7 @@ static void file_set_open_error(FileState *s, int ret, int flags, GError **error
 }
 
 /* Looks before it opens, as opening a device or a FIFO may have effects of its own. */
-static bool file_check_path(FileState *s, bool want_device, int flags, GError **error)
+static bool file_check_path(FileState *s, const char *driver, int flags, GError **error)
 {
     struct stat st;
     int ret = file_sys_stat(&s->sys, s->filename, &st);
@@ -104,7 +117,7 @@ static bool file_check_path(FileState *s, bool want_device, int flags, GError **
         file_set_open_error(s, ret, 0, error);
         return false;
     }
-    return file_check_type(&st, want_device, s->filename, error);
+    return file_check_type(&st, driver, s->filename, error);
 }
 
 static bool file_may_fall_back(int ret, int flags)
@@ -134,12 +147,12 @@ static int file_open_path(FileState *s, const char *path, int *flags)
     return fd;
 }
 
-static bool file_open_fd(FileState *s, bool want_device, int *flags, GError **error)
+static bool file_open_fd(FileState *s, const char *driver, int *flags, GError **error)
 {
     struct stat st;
     int ret;
 
-    if (!file_check_path(s, want_device, *flags, error)) {
+    if (!file_check_path(s, driver, *flags, error)) {
         return false;
     }
     s->fd = file_open_path(s, s->filename, flags);
@@ -153,7 +166,7 @@ static bool file_open_fd(FileState *s, bool want_device, int *flags, GError **er
         return false;
     }
     s->kind = file_kind(&st);
-    return file_check_type(&st, want_device, s->filename, error);
+    return file_check_type(&st, driver, s->filename, error);
 }
 
 static bool file_open_locks(FileState *s, QDict *opts, GError **error)
@@ -219,15 +232,14 @@ static void file_close(BlockDriverState *bs)
     g_mutex_clear(&s->sync_lock);
 }
 
-static bool file_open_common(BlockDriverState *bs, QDict *opts, int flags, bool want_device,
-                             GError **error)
+static bool file_open(BlockDriverState *bs, QDict *opts, int flags, GError **error)
 {
     FileState *s = bs->opaque;
 
     s->fd = s->retired_fd = s->lock.fd = -1;
     g_mutex_init(&s->sync_lock);
     if (!file_open_options(s, opts, bs->drv, flags, error) ||
-        !file_open_fd(s, want_device, &flags, error) ||
+        !file_open_fd(s, bs->drv->format_name, &flags, error) ||
         !file_open_locks(s, opts, error)) {
         file_close(bs);
         return false;
@@ -241,16 +253,6 @@ static bool file_open_common(BlockDriverState *bs, QDict *opts, int flags, bool 
     bs->supported_write_flags = BDRV_REQ_FUA;
     bs->supported_zero_flags = BDRV_REQ_MAY_UNMAP | BDRV_REQ_NO_FALLBACK;
     return true;
-}
-
-static bool file_open(BlockDriverState *bs, QDict *opts, int flags, GError **error)
-{
-    return file_open_common(bs, opts, flags, false, error);
-}
-
-static bool host_device_open(BlockDriverState *bs, QDict *opts, int flags, GError **error)
-{
-    return file_open_common(bs, opts, flags, true, error);
 }
 
 static bool file_refresh_limits(BlockDriverState *bs, GError **error)
@@ -470,7 +472,41 @@ const BlockDriver bdrv_host_device = {
     .strong_runtime_opts    = file_strong_options,
     .bdrv_probe_device      = host_device_probe_device,
     .bdrv_parse_filename    = host_device_parse_filename,
-    .bdrv_open              = host_device_open,
+    .bdrv_open              = file_open,
+    .bdrv_close             = file_close,
+    .bdrv_reopen_prepare    = file_reopen_prepare,
+    .bdrv_reopen_commit     = file_reopen_commit,
+    .bdrv_reopen_abort      = file_reopen_abort,
+    .bdrv_refresh_filename  = file_refresh_filename,
+    .bdrv_refresh_limits    = file_refresh_limits,
+    .bdrv_get_info          = file_get_info,
+    .bdrv_check_perm        = file_check_perm,
+    .bdrv_set_perm          = file_set_perm,
+    .bdrv_abort_perm        = file_abort_perm,
+    .bdrv_has_zero_init     = file_has_zero_init,
+    .bdrv_co_create         = host_device_co_create,
+    .bdrv_co_create_opts    = host_device_co_create_opts,
+    .bdrv_co_getlength      = file_co_getlength,
+    .bdrv_co_get_allocated_file_size = file_co_get_allocated_file_size,
+    .bdrv_co_preadv         = file_co_preadv,
+    .bdrv_co_pwritev        = file_co_pwritev,
+    .bdrv_co_pwrite_zeroes  = file_co_pwrite_zeroes,
+    .bdrv_co_pdiscard       = file_co_pdiscard,
+    .bdrv_co_flush          = file_co_flush,
+    .bdrv_co_truncate       = file_co_truncate,
+    .bdrv_co_block_status   = file_co_block_status,
+};
+
+/* A device that a plain name would not pick this driver for. */
+const BlockDriver bdrv_host_cdrom = {
+    .format_name            = "host_cdrom",
+    .protocol_name          = "host_cdrom",
+    .instance_size          = sizeof(FileState),
+    .runtime_options        = qapi_options_BlockdevOptionsFile,
+    .create_options         = qapi_options_BlockdevCreateOptionsFile,
+    .strong_runtime_opts    = file_strong_options,
+    .bdrv_parse_filename    = host_cdrom_parse_filename,
+    .bdrv_open              = file_open,
     .bdrv_close             = file_close,
     .bdrv_reopen_prepare    = file_reopen_prepare,
     .bdrv_reopen_commit     = file_reopen_commit,

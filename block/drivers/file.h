@@ -60,8 +60,8 @@ typedef struct FileState {
 
 /* ---- file.c ---- */
 
-/* Whether @st is what the driver serves; else false with @error. */
-bool file_check_type(const struct stat *st, bool want_device, const char *filename,
+/* Whether @st is what the driver of that name serves: "file", or one of devices; else false with @error. */
+bool file_check_type(const struct stat *st, const char *driver, const char *filename,
                      GError **error);
 /* The path in a name that may start with the driver's own prefix. */
 const char *file_strip_prefix(const char *filename, const char *prefix);

@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 # Names of one driver under two.
-SHARED_PAGES = {"host_device": "file", "null-aio": "null-co"}
+SHARED_PAGES = {"host_cdrom": "file", "host_device": "file", "null-aio": "null-co"}
 
 
 def formatted(page):

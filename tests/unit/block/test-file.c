@@ -101,7 +101,9 @@ static void test_prefix(Fixture *f, gconstpointer data)
     g_autoptr(QDict) options = qdict_new();
 
     g_assert_true(bdrv_file.bdrv_parse_filename("file:a:b", options, NULL));
-    g_assert_cmpstr(qdict_get_try_str(options, "filename"), ==, "a:b");
+    g_assert_cmpstr(qdict_get_try_str(options, "filename"), ==, "./a:b");
+    g_assert_true(bdrv_file.bdrv_parse_filename("file:a/b", options, NULL));
+    g_assert_cmpstr(qdict_get_try_str(options, "filename"), ==, "a/b");
 }
 
 /* ---- reads and writes ------------------------------------------------------------ */

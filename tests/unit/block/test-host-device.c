@@ -140,6 +140,21 @@ static void test_create_preallocated(Device *d, gconstpointer data)
     g_assert_error(error, CAIRN_ERROR, ENOTSUP);
 }
 
+/* The same driver by the name that people know for CDs. */
+static void test_other_name(Device *d, gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(BlockBackend) blk = fixture_open(&d->file, "driver=raw,file.driver=host_cdrom,"
+                                               "file.filename=/dev/zero", 0);
+    g_autofree char *options = g_strdup_printf("driver=host_cdrom,filename=%s", d->file.path);
+    g_autofree char *wanted = g_strdup_printf("'host_cdrom' driver requires '%s' to be either a "
+                                              "character or block device", d->file.path);
+
+    g_assert_cmpstr(fixture_node(blk)->drv->format_name, ==, "host_cdrom");
+    g_assert_null(blk_open_opts(NULL, options, 0, &error));
+    g_assert_cmpstr(error->message, ==, wanted);
+}
+
 #define ADD(path, func) g_test_add("/host_device/" path, Device, NULL, setup, func, teardown)
 
 int main(int argc, char **argv)
@@ -148,6 +163,7 @@ int main(int argc, char **argv)
     ADD("open/plain-name/has-the-devices-length", test_open);
     ADD("requests/cached/any-range-works", test_cached);
     ADD("requests/direct/any-range-works", test_direct);
+    ADD("host_cdrom/regular-file/is-refused-by-that-name", test_other_name);
     ADD("create/clears-the-first-sector-only", test_create);
     ADD("create/preallocation/is-refused", test_create_preallocated);
     return g_test_run();
