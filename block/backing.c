@@ -276,6 +276,19 @@ static BlockDriverState *backing_open_node(BlockDriverState *bs, QDict *options,
                      BDRV_CHILD_COW, error);
 }
 
+bool bdrv_check_backing_option(BlockDriverState *bs, GError **error)
+{
+    QObject *value = bs->priv->backing_options ? qdict_get(bs->priv->backing_options, "") : NULL;
+    const char *name = qobject_get_str(value);
+
+    if (backing_is_none(bs->priv->ctx, value) || !name || bdrv_find_node(bs->priv->ctx, name)) {
+        return true;
+    }
+    cairn_set_error(error, ENOENT, "Could not open backing file: Cannot find device='%s' nor "
+                    "node-name='%s'", name, name);
+    return false;
+}
+
 bool bdrv_open_backing(BlockDriverState *bs, GError **error)
 {
     CairnContext *ctx = bs->priv->ctx;

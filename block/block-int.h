@@ -307,6 +307,8 @@ int bdrv_child_flags(const BlockDriver *parent_drv, int flags, BdrvChildRole rol
 /* Moves "backing" and "backing.*" aside for bdrv_open_backing(). */
 void backing_take_options(BlockDriverState *bs, QDict *options);
 bool bdrv_open_backing(BlockDriverState *bs, GError **error);
+/* Where backing files are not opened: "backing" must be a node that there is, or none. */
+bool bdrv_check_backing_option(BlockDriverState *bs, GError **error);
 /*
  * What the backing file of @bs is to be opened by, under the context's policy: *@path (to be freed; NULL: the options say
  * all), @options (flat, what the owner said of it; completed) and *@flags (BLK_O_PROBE added).

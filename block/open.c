@@ -312,7 +312,8 @@ static bool open_finish(BdrvOpening *o, GError **error)
         return false;
     }
     bdrv_refresh_filename(bs);
-    if (!(bs->open_flags & BLK_O_NO_BACKING) && !bdrv_open_backing(bs, error)) {
+    if (!(bs->open_flags & BLK_O_NO_BACKING ? bdrv_check_backing_option(bs, error)
+                                            : bdrv_open_backing(bs, error))) {
         return false;
     }
     bs->priv->is_complete = true;

@@ -360,6 +360,18 @@ static void test_no_backing_opens_none(Fixture *f, gconstpointer data)
     g_assert_cmpstr(blk_get_filename(blk), ==, path);
 }
 
+static void test_no_backing_wants_known_node(Fixture *f, gconstpointer data)
+{
+    g_autofree char *path = test_write_tf(f->dir, "top", "base", NULL);
+    g_autofree char *options = g_strdup_printf(
+        "driver=tf,file.driver=file,file.filename=%s,backing=null", path);
+    g_autoptr(GError) error = NULL;
+
+    g_assert_null(blk_open_opts(f->ctx, options, BLK_O_NO_BACKING, &error));
+    g_assert_cmpstr(error->message, ==, "Could not open backing file: Cannot find device='null' "
+                    "nor node-name='null'");
+}
+
 static void test_missing_is_named(Fixture *f, gconstpointer data)
 {
     g_autofree char *wanted = g_strdup_printf(
@@ -478,6 +490,7 @@ int main(int argc, char **argv)
     ADD("/backing/option/others/are-added", 0, test_other_options_are_added);
     ADD("/backing/option/image-without-one/takes-it", 0, test_image_without_backing_takes_one);
     ADD("/backing/no-backing/opens-none", 0, test_no_backing_opens_none);
+    ADD("/backing/no-backing/unknown-node/is-refused", 0, test_no_backing_wants_known_node);
     ADD("/backing/missing/is-named", 0, test_missing_is_named);
     return g_test_run();
 }
