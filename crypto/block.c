@@ -32,7 +32,11 @@ static QCryptoBlock *block_new(const char *format, GError **error)
     QCryptoBlock *block;
 
     if (!drv) {
-        cairn_set_error(error, ENOTSUP, "Unsupported encryption format");
+        if (g_strcmp0(format, "luks")) {
+            cairn_set_error(error, EINVAL, "Parameter 'format' does not accept value '%s'", format);
+        } else {
+            cairn_set_error(error, ENOTSUP, "Unsupported encryption format");
+        }
         cairn_error_append_hint(error, "'%s' is not known; supported: aes", format);
         return NULL;
     }

@@ -112,7 +112,8 @@ static void test_errors(void)
     assert_open_fails("aes", NULL, EINVAL, REQUIRED);
     assert_open_fails("aes", "sec0", ENOENT, "No secret with id 'sec0'");
     assert_open_fails("aes", "bin", EINVAL, "Data from secret bin is not valid UTF-8");
-    assert_open_fails("rot13", "bin", ENOTSUP, "Unsupported encryption format");
+    assert_open_fails("luks", "bin", ENOTSUP, "Unsupported encryption format");
+    assert_open_fails("rot13", "bin", EINVAL, "Parameter 'format' does not accept value 'rot13'");
     g_assert_null(qcrypto_block_find("rot13"));
     g_assert_null(qcrypto_block_find(NULL));
     g_assert_nonnull(qcrypto_block_find("aes"));
