@@ -4,6 +4,7 @@ them; " ;; " separates steps. A case's name is its text."""
 
 import cases_copy
 import cases_manage
+import cases_options
 
 SECRET = "--object secret,id=s,data=abc"
 ENC = "-o encrypt.format=aes,encrypt.key-secret=s"
@@ -55,6 +56,10 @@ info --object secret,id=s,data=a,bogus=1 z.raw
 info --object foo,id=s z.raw
 info --object secret,id=s,data=YWJj,format=base64,keyid=k z.raw
 info --object secret,help
+-T foo info z.raw
+--trace foo info z.raw
+-T
+-Z info
 """
 
 CREATE = """
@@ -146,6 +151,77 @@ create -f qcow {SECRET} {ENC} a 1M
 create -f qcow {SECRET} {ENC} -b s.raw -F raw a
 create -f qcow {SECRET} -o encryption=on,encrypt.key-secret=s a 1M
 create a 1M ;; create a 2M ;; info a
+create -o help a
+create -o help -f qcow a
+create -f qcow -o help
+create -f raw -o size=1M,help
+create -o '?' a
+create -f file -o help
+create -f file a 1M
+create -f host_device /dev/null 0
+create -o preallocation a 1k
+create -o extent_size_hint=1M a 1k
+create -o extent_size_hint=foo a 1k
+create -o extent_size_hint=8G a 1k
+create -o nocow=on,nocow=off a 1k
+create -o ,size=1k a
+create -o =1k a
+create -f qcow -o backing_file=a,,b,backing_fmt=raw -u x 1M
+create -f qcow -o backing_file= a 1M
+create -f qcow -o backing_file=s.raw a
+create -f qcow -o backing_fmt=raw a 1M
+create -f qcow -b s.raw a
+create -f qcow -F raw -b s.raw -o backing_fmt=qcow a
+create -f qcow -b s.raw -F raw -u a
+create -f qcow -b s.raw -F raw -u a 1M
+create -f qcow -b s.raw -F raw s.raw
+create -f qcow -b ./s.raw -F raw s.raw 1M
+create -f qcow -b . -F raw a
+create -f qcow -b o.qcow -F qcow a
+create -f qcow -b orphan.qcow -F qcow a
+create -f qcow -b orphan.qcow -F qcow a 1M
+create -f qcow -b enc.qcow -F qcow a
+create -f qcow -b e.raw -F raw a
+create -f qcow -b u.raw -F raw a
+create -f qcow -b odd.raw -F raw a ;; info a
+create -f qcow -b s.raw -F raw -o encryption=off a
+create -f qcow -o encryption=on,encrypt.format=luks a 1M
+create -f qcow -o encrypt.format=foo a 1M
+create -f qcow -o encrypt.format= a 1M
+create -f qcow -o encrypt.format=aes,encrypt.key-secret= a 1M
+create -f qcow -o encrypt.bogus=1 a 1M
+create -f qcow -o encryption=maybe a 1M
+create -f qcow -o preallocation=full a 1M
+create -f qcow -o preallocation=falloc a 1M ;; info a
+create -f qcow -o preallocation=metadata a 1M
+create -f qcow -o nocow=on,preallocation=off,extent_size_hint=64k a 1M
+create -f qcow -f raw a 1M
+create -f raw -f qcow a 1M
+create -q -f qcow a 1M ;; create -q -f qcow a 2M ;; info a
+create -f qcow a 2 ;; info a
+create -f qcow a 1
+create -f qcow a 512
+create -f qcow a 16G
+create -f qcow a 8E
+create a
+create -f qcow
+create '' 1M
+create / 1M
+create nodir/ 1M
+create s.raw/x 1M
+create -Z a 1M
+create --object secret,id=s,data=abc a 1M
+create -u -f qcow a 1M
+create -b s.raw -F raw -f raw a
+create -F raw a 1M
+create -F foo a 1M
+create -f qcow -F foo a 1M
+create -f qcow -b nope -F foo a 1M
+create -f qcow -b s.raw -F file a
+create -f qcow -u -b s.raw -F file a 1M
+create -f qcow -b file:s.raw -F raw a ;; info a
+create -f qcow -b 'json:{"driver":"raw","file.filename":"s.raw"}' -F raw a
+create -f qcow -b x:y -F raw a 1M
 """
 
 INFO = """
@@ -214,6 +290,43 @@ info -f qcow version2.qcow
 info tiny.qcow
 info huge.qcow
 info longname.qcow
+info -U -f raw q.qcow
+info --force-share z.raw
+info --format raw z.raw
+info --format=raw q.qcow
+info -f raw -f qcow q.qcow
+info -q z.raw
+info -p z.raw
+info --output=human z.raw
+info --output json z.raw
+info --output=JSON z.raw
+info --output= z.raw
+info --backing-chain z.raw
+info --backing-chain oq.qcow
+info --backing-chain --output=json oq.qcow
+info --backing-chain -f raw oq.qcow
+info --backing-chain enc.qcow
+info --backing-chain -U l5.qcow
+info --backing-chain loop1.qcow --output=json
+info --backing-chain nope
+info --backing-chain --image-opts driver=qcow,file.filename=o.qcow
+info --image-opts driver=qcow,file.filename=enc.qcow
+info {SECRET} --image-opts {ENC_OPTS}
+info --image-opts driver=qcow,file.filename=enc.qcow,encrypt.key-secret=nope
+info --image-opts driver=qcow,file.filename=q.qcow,encrypt.key-secret=nope
+info --image-opts driver=qcow,file.filename=enc.qcow,encrypt.format=luks
+info --image-opts driver=qcow,file.filename=enc.qcow,encrypt.format=aes
+info --image-opts driver=qcow,file.filename=q.qcow,encrypt.format=aes
+info --image-opts driver=qcow,file.filename=q.qcow,encrypt.format=foo
+info q.qcow q.qcow
+info -- z.raw
+info z.raw --
+info --image-opts driver=raw,nocache.direct,file.filename=s.raw
+info --image-opts s.raw
+info --image-opts ''
+info --image-opts ,
+info --image-opts driver=raw,
+info --image-opts driver=raw,,file.filename=s.raw
 """
 
 CHECK = """
@@ -235,6 +348,22 @@ check -q q.qcow
 check --output=json q.qcow
 check o.qcow
 check --image-opts -f raw z.raw
+check -f foo z.raw
+check -r
+check -r leaks -r all z.raw
+check -U z.raw
+check -U -r all q.qcow
+check -T none z.raw
+check --repair=leaks z.raw
+check enc.qcow
+check corrupt.qcow
+check empty.qcow
+check bits8.qcow
+check -q --output=json z.raw
+check --image-opts driver=raw,file.filename=z.raw
+check oq.qcow
+check l5.qcow
+check -p z.raw
 """
 
 MAP = """
@@ -281,6 +410,40 @@ map -l foo z.raw
 map -s 8E z.raw
 map --output=foo z.raw
 map enc.qcow
+map -f foo s.raw
+map -f raw q.qcow
+map -f qcow q.qcow
+map --output=json l1.qcow
+map -U q.qcow
+map --start-offset=0 --max-length=0 s.raw
+map --output=json --start-offset=0 --max-length=0 s.raw
+map --output=json -s 1M s.raw
+map --output=json -s 8E s.raw
+map --output=json -l 8E s.raw
+map --output=json -l -5 s.raw
+map --output=json -s 1 -l 1 s.raw
+map --output=json -s 0x1000 -l 4k s.raw
+map --output=json -s 1.5k s.raw
+map --output=json corrupt.qcow
+map --output=json full.raw
+map full.raw
+map --output=json 'with space.raw'
+map 'with space.raw'
+map --image-opts driver=raw,file.filename=s.raw
+map --image-opts --output=json driver=raw,offset=512,file.filename=s.raw
+map --image-opts driver=raw,offset=512,file.filename=s.raw
+map -q s.raw
+map -Z s.raw
+map --output=json --output=human s.raw
+map {SECRET} --image-opts driver=qcow,file.filename=q.qcow,encrypt.key-secret=s
+map {SECRET} --image-opts driver=qcow,file.filename=enc.qcow,encrypt.key-secret=nope
+map --image-opts driver=qcow,file.filename=enc.qcow,encrypt.format=luks,encrypt.key-secret=s
+map --image-opts driver=qcow,file.filename=q.qcow,encrypt.format=aes,encrypt.key-secret=s
+map {SECRET} --image-opts driver=qcow,file.filename=q.qcow,encrypt.format=aes,encrypt.key-secret=s
+map --image-opts driver=raw,file.filename=s.raw,read-only
+map --image-opts ''
+map --image-opts driver=raw,file.filename=s.raw,
+map --image-opts ,driver=raw,file.filename=s.raw
 """
 
 COMPARE = """
@@ -330,6 +493,39 @@ compare -p -q s.raw same.raw
 compare corrupt.qcow s.raw
 compare s.raw corrupt.qcow
 compare orphan.qcow s.raw
+compare
+compare s.raw
+compare s.raw s.raw s.raw
+compare -f foo s.raw s.raw
+compare -p s.raw diff.raw
+compare -p nope s.raw
+compare -s -p s.raw same.raw
+compare -s u.raw u.raw
+compare -s q.qcow q.qcow
+compare -s longer.raw s.raw
+compare -s empty.qcow empty.qcow
+compare -s z.raw z.raw
+compare -q nope s.raw
+compare -q corrupt.qcow s.raw
+compare -U q.qcow s.raw
+compare -T unsafe s.raw s.raw
+compare -t none s.raw s.raw
+compare -f raw -f qcow -F raw q.qcow s.raw
+compare -F qcow q.qcow s.raw
+compare -f raw s.raw q.qcow
+compare bits8.qcow s.raw
+compare s.raw bits8.qcow
+compare --image-opts driver=raw,file.filename=s.raw driver=foo
+compare --image-opts -F raw driver=raw,file.filename=s.raw s.raw
+compare u.raw odd.raw
+compare odd.raw odd.qcow
+compare /dev/null e.raw
+compare . s.raw
+compare '' s.raw
+compare -Z a b
+compare -f
+compare -p s.raw nope
+compare -p -q nope s.raw
 """
 
 CONVERT = """
@@ -457,11 +653,150 @@ convert --salvage -q corrupt.qcow a
 convert orphan.qcow a
 convert a.b:c a
 convert s.raw a ;; convert -O qcow a b ;; compare -f raw -F qcow a b
+convert -p nope a
+convert -p s.raw nodir/a
+convert -p -O foo s.raw a
+convert -p -o help -O qcow
+convert -q s.raw nodir/a
+convert -m 16 -W -O qcow s.raw a
+convert -m 4 -O qcow s.raw a
+convert -m 01 s.raw a
+convert -m -1 s.raw a
+convert -r 0 s.raw a
+convert -r 1G s.raw a
+convert -r -1 s.raw a
+convert -S 4k -S 0 s.raw a
+convert -S 1000 s.raw a
+convert -S 0x200 s.raw a
+convert -S 16M s.raw a
+convert -S 16777217 s.raw a
+convert -S 16777728 s.raw a
+convert -S '' s.raw a
+convert -S -1 s.raw a
+convert -c -S 64k -O qcow s.raw a
+convert -c -S 0 -O qcow s.raw a
+convert -c -m 1 -O qcow s.raw a
+convert -c q.qcow a
+convert -c -O qcow z.raw a
+convert -c -O qcow odd.raw a
+convert -c -n -O qcow s.raw empty.qcow
+convert -c -n -O raw s.raw z.raw
+convert -n z.raw s.raw
+convert -n -O raw s.raw longer.raw
+convert -n -O qcow s.raw q.qcow
+convert -n -O foo s.raw longer.raw
+convert -n -B z.raw -F raw -O qcow s.raw empty.qcow
+convert -n -B z.raw -O qcow s.raw empty.qcow
+convert -n -F raw -O qcow s.raw empty.qcow
+convert -n -o help s.raw a
+convert -n -O qcow --target-is-zero z.raw empty.qcow
+convert -n --target-is-zero -O qcow s.raw o.qcow
+convert -n -S 0 z.raw same.raw
+convert -n s.raw .
+convert -n --target-image-opts s.raw driver=qcow,file.filename=empty.qcow
+convert -n --target-image-opts s.raw bogus
+convert -n --target-image-opts s.raw driver=raw,offset=512,file.filename=longer.raw
+convert -n --target-image-opts {SECRET} s.raw {ENC_OPTS}
+convert -n --target-image-opts s.raw driver=qcow,file.filename=enc.qcow
+convert --target-image-opts -O raw -n s.raw driver=raw,file.filename=longer.raw
+convert --image-opts --target-image-opts -n driver=raw,file.filename=s.raw driver=raw,file.filename=longer.raw
+convert -B s.raw -F raw -O qcow s.raw a
+convert -B s.raw -F raw -O qcow o.qcow a
+convert -B s.raw -F raw -O qcow grown.qcow a
+convert -B s.raw -F raw -O qcow -c o.qcow a
+convert -B s.raw -F raw -O qcow z.raw a
+convert -B z.raw -F raw -O qcow o.qcow a
+convert -B nope -F raw -O qcow o.qcow a
+convert -B s.raw -F qcow -O qcow o.qcow a
+convert -B '' -F raw -O qcow o.qcow a
+convert -B s.raw -F raw -O qcow o.qcow s.raw
+convert -B l3.qcow -F qcow -O qcow l5.qcow a
+convert -O qcow -o backing_file=s.raw o.qcow a
+convert -O qcow -o backing_file=s.raw,backing_fmt=raw s.raw z.raw a
+convert -O qcow -o backing_fmt=raw o.qcow a
+convert -B s.raw -F raw -O qcow -o backing_file=z.raw o.qcow a
+convert s.raw z.raw q.qcow a
+convert e.raw e.raw a
+convert u.raw u.raw a
+convert s.raw e.raw a
+convert -f raw s.raw q.qcow a
+convert -O qcow odd.raw odd.qcow a
+convert -c -O qcow s.raw odd.raw a
+convert -W s.raw odd.raw q.qcow a
+convert -n s.raw z.raw longer.raw
+convert -l x s.raw z.raw a
+convert -l '' s.raw a
+convert -l snapshot.id=1,snapshot.name=x q.qcow a
+convert -l snapshot.id q.qcow a
+convert -l snapshot.id=1,bogus q.qcow a
+convert --bitmaps s.raw z.raw a
+convert --bitmaps --skip-broken-bitmaps q.qcow a
+convert --skip-broken-bitmaps q.qcow a
+convert --bitmaps -O qcow q.qcow a
+convert -C -O qcow s.raw a
+convert -C -W s.raw a
+convert -C q.qcow a
+convert -C -n s.raw longer.raw
+convert -C -S 0 s.raw a
+convert --salvage s.raw a
+convert --salvage -O qcow corrupt.qcow a
+convert --salvage nope a
+convert --salvage -c -O qcow corrupt.qcow a
+convert -s x s.raw a
+convert -U s.raw a
+convert -t none -O qcow s.raw a
+convert -t directsync s.raw a
+convert -t writeback -T unsafe s.raw a
+convert -T none s.raw a
+convert -o preallocation=falloc s.raw a
+convert -o preallocation=full s.raw a
+convert -o preallocation=metadata s.raw a
+convert -o preallocation=bad s.raw a
+convert -o nocow=on s.raw a
+convert -o extent_size_hint=64k s.raw a
+convert -o size=1k s.raw a
+convert -o bogus s.raw a
+convert -O qcow -o encryption=on s.raw a
+convert -O qcow {SECRET} -o encryption=on,encrypt.key-secret=s s.raw a
+convert -O qcow {SECRET} {ENC} odd.raw a
+convert -O qcow {SECRET} {ENC} -B s.raw -F raw o.qcow a
+convert -O qcow {SECRET} -o encrypt.format=luks,encrypt.key-secret=s s.raw a
+convert -O qcow -o encrypt.key-secret=s s.raw a
+convert -O qcow {SECRET} {ENC} -W s.raw a
+convert -O qcow {SECRET} {ENC} -n s.raw enc.qcow
+convert a
+convert s.raw
+convert -O
+convert -f qcow q.qcow s.raw a
+convert s.raw a -O qcow
+convert s.raw -O qcow a -p
+convert -O raw -O qcow s.raw a
+convert s.raw ''
+convert '' a
+convert s.raw s.raw/x
+convert s.raw x:y
+convert s.raw file:a
+convert file:s.raw a
+convert -O file s.raw a
+convert -f file s.raw a
+convert . a
+convert /dev/null a
+convert bits8.qcow a
+convert -f qcow two.qcow2 a
+convert --image-opts driver=qcow,file.filename=orphan.qcow,backing= a
+convert -T foo -t foo s.raw a
+convert -T foo nope a
+convert -O foo nope a
+convert -o bogus=1 nope a
+convert -c nope a
+convert -B s.raw nope a
+convert -m 0 nope
 """
 
 GROUPS = {
     "global": GLOBAL, "create": CREATE, "info": INFO, "check": CHECK, "map": MAP,
     "compare": COMPARE, "convert": CONVERT, **cases_copy.GROUPS, **cases_manage.GROUPS,
+    **cases_options.GROUPS,
 }
 
 

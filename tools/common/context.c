@@ -7,9 +7,28 @@
 #include <stdio.h>
 #include <string.h>
 
+/* What has been said once about an image need not be said each time it is opened. */
+static bool context_is_new_warning(const char *text)
+{
+    static GMutex lock;
+    static GHashTable *said;
+    bool is_new;
+
+    g_mutex_lock(&lock);
+    if (!said) {
+        said = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    }
+    is_new = g_hash_table_add(said, g_strdup(text));
+    g_mutex_unlock(&lock);
+    return is_new;
+}
+
 /* The warning about a guessed format is a block of its own and carries no prefix: scripts know it so. */
 static void context_print_warning(const char *text, void *opaque)
 {
+    if (!context_is_new_warning(text)) {
+        return;
+    }
     if (g_str_has_prefix(text, "WARNING: ")) {
         fflush(stdout);
         fprintf(stderr, "%s\n", text);

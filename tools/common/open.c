@@ -17,7 +17,7 @@ QDict *tool_image_options(const ToolImage *image, const char **filename, GError 
 
     *filename = image->image_opts ? NULL : image->name;
     if (image->image_opts) {
-        return qdict_from_keyval(image->name, "file", error);
+        return tool_keyval_parse(image->name, "file", error);
     }
     options = qdict_new();
     if (image->format) {
@@ -31,7 +31,8 @@ BlockBackend *tool_open_image(CairnContext *ctx, const ToolImage *image, GError 
     int flags = tool_open_flags(image);
     const char *filename;
 
-    if (image->image_opts) {
+    /* A bare word is a node's name. */
+    if (image->image_opts && image->name[0] && !strpbrk(image->name, "=,")) {
         return blk_open_opts(ctx, image->name, flags, error);
     }
 

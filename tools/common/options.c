@@ -40,6 +40,21 @@ bool tool_options_ask_help(const char *list)
            g_strv_contains((const char *const *)words, "?");
 }
 
+/* "read-only" and "noread-only" were meant for what is on or off; "no" may also begin a name. */
+QDict *tool_keyval_parse(const char *text, const char *implied_key, GError **error)
+{
+    g_auto(GStrv) bare = NULL;
+    QDict *options = qdict_from_keyval_bare(text, implied_key, &bare, error);
+
+    for (char **word = bare; options && *word; word++) {
+        bool is_off = !qdict_haskey(options, *word);
+
+        tool_warn("short-form boolean option '%s' deprecated\nPlease use %s=%s instead", *word,
+                  *word + (is_off ? strlen("no") : 0), is_off ? "off" : "on");
+    }
+    return options;
+}
+
 QDict *tool_options_parse(const char *list, GError **error)
 {
     return list ? qdict_from_keyval(list, NULL, error) : qdict_new();

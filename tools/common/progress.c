@@ -101,7 +101,7 @@ static void progress_print(ToolProgress *p, double percent)
     }
 }
 
-void tool_progress_begin(ToolProgress *p, ToolProgressMode mode, bool quiet)
+void tool_progress_prepare(ToolProgress *p, ToolProgressMode mode, bool quiet)
 {
     *p = (ToolProgress) {
         .mode = quiet ? TOOL_PROGRESS_NONE : mode,
@@ -111,9 +111,20 @@ void tool_progress_begin(ToolProgress *p, ToolProgressMode mode, bool quiet)
     };
     p->last_us = p->start_us;
     progress_block_signal();
+}
+
+void tool_progress_start(ToolProgress *p)
+{
+    p->last_us = p->start_us = g_get_monotonic_time();
     if (p->mode != TOOL_PROGRESS_NONE) {
         progress_print(p, 0);
     }
+}
+
+void tool_progress_begin(ToolProgress *p, ToolProgressMode mode, bool quiet)
+{
+    tool_progress_prepare(p, mode, quiet);
+    tool_progress_start(p);
 }
 
 void tool_progress_update(ToolProgress *p, int64_t done, int64_t total)

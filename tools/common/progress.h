@@ -24,7 +24,11 @@ typedef struct ToolProgress {
     int64_t done, total;        /* bytes, as last told */
 } ToolProgress;
 
-/* Prints the first line (0.00) in the modes that print. @quiet wins over @mode. */
+/* @quiet wins over @mode. From here on SIGUSR1 does not end the program. */
+void tool_progress_prepare(ToolProgress *progress, ToolProgressMode mode, bool quiet);
+/* Prints the first line (0.00) in the modes that print. */
+void tool_progress_start(ToolProgress *progress);
+/* Both. */
 void tool_progress_begin(ToolProgress *progress, ToolProgressMode mode, bool quiet);
 /* Prints a line if enough has changed, or if SIGUSR1 has come. */
 void tool_progress_update(ToolProgress *progress, int64_t done, int64_t total);

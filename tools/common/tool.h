@@ -58,6 +58,8 @@ bool tool_parse_int(const char *text, int64_t min, int64_t max, int64_t *value);
 bool tool_options_append(char **list, const char *text, GError **error);
 /* Whether "help" or "?" stands anywhere in @list (NULL: no). */
 bool tool_options_ask_help(const char *list);
+/* qdict_from_keyval() that warns of options without a value. */
+QDict *tool_keyval_parse(const char *text, const char *implied_key, GError **error);
 /* The flat tree of @list; an empty one for NULL. */
 QDict *tool_options_parse(const char *list, GError **error);
 

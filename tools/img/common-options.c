@@ -99,7 +99,7 @@ bool img_check_snapshot_param(const char *text, GError **error)
     if (!g_str_has_prefix(text, "snapshot.")) {
         return true;
     }
-    keys = qdict_from_keyval(text, NULL, error);
+    keys = tool_keyval_parse(text, NULL, error);
     for (size_t i = 0; keys && i < qdict_size(keys); i++) {
         const char *key = qdict_key_at(keys, i);
 

@@ -184,8 +184,8 @@ int img_compare(Img *img, int argc, char **argv, GError **error)
     BlockBackend *blk[2] = { NULL, NULL };
     ImgStep step = compare_parse_options(img, &args, argc, argv, error);
     ToolProgress progress;
+    int status = COMPARE_EXIT_NOT_STARTED;
     bool opened;
-    int status;
 
     if (step != IMG_STEP_RUN) {
         return step == IMG_STEP_DONE ? 0 : COMPARE_EXIT_NOT_STARTED;
@@ -193,11 +193,14 @@ int img_compare(Img *img, int argc, char **argv, GError **error)
     if (!compare_check_args(&args, argc, argv, error)) {
         return COMPARE_EXIT_NOT_STARTED;
     }
-    tool_progress_begin(&progress, args.common.progress, args.common.quiet);
+    tool_progress_prepare(&progress, args.common.progress, args.common.quiet);
     opened = compare_open(img, &args, blk, error);
     first = blk[0];
     second = blk[1];
-    status = opened ? compare_run(&args, blk, &progress, error) : COMPARE_EXIT_NOT_STARTED;
+    if (opened) {
+        tool_progress_start(&progress);
+        status = compare_run(&args, blk, &progress, error);
+    }
     tool_progress_end(&progress);
     return status;
 }

@@ -200,11 +200,11 @@ static const char *convert_conflict(const ConvertArgs *args)
         { args->salvage && args->copy_range,
           "Cannot use copy offloading in salvaging mode" },
         { !args->target, "Must specify image file name" },
-        { args->source_count > 1 && args->backing,
-          "Having a backing file for the target makes no sense when concatenating multiple"
-          " input images" },
+        { args->source_count > 1 && args->backing, CONVERT_BACKING_OF_MANY },
         { args->source_count > 1 && args->bitmaps,
           "Copying bitmaps only possible with single source" },
+        { args->source_count > 1 && args->snapshot,
+          "No support for concatenating multiple snapshot" },
     };
 
     for (size_t i = 0; i < G_N_ELEMENTS(rules); i++) {

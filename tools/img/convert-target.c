@@ -141,6 +141,10 @@ bool convert_target_prepare(Img *img, const ConvertArgs *args, int64_t bytes,
         target->backing = NULL;
         return target_check_features(args, features, target, error);
     }
+    if (target->backing && args->source_count > 1) {
+        cairn_set_error(error, EINVAL, "%s", CONVERT_BACKING_OF_MANY);
+        return false;
+    }
     if (args->backing_format && !target->backing && (features & CAIRN_FORMAT_BACKING)) {
         tool_warn("-F has no effect without a backing file");
     }

@@ -10,6 +10,9 @@
 
 #define CONVERT_DEFAULT_SPARSE 4096
 #define CONVERT_MAX_SPARSE (16 << 20)
+/* Said of -B by the command line alone, of -o backing_file= later. */
+#define CONVERT_BACKING_OF_MANY "Having a backing file for the target makes no sense when" \
+                                " concatenating multiple input images"
 
 typedef struct ConvertArgs {
     ImgCommon common;

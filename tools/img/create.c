@@ -92,6 +92,16 @@ static bool create_print_help(Img *img, const CreateArgs *args, GError **error)
     return text != NULL;
 }
 
+static void create_warn_hex_size(const QDict *options)
+{
+    const char *text = qdict_get_try_str(options, "size");
+    uint64_t ignored;
+
+    if (text) {
+        tool_parse_size_option("size", text, &ignored, NULL);
+    }
+}
+
 /* The file that is there stays as it is until the new one is whole. */
 static bool create_make(Img *img, const CreateArgs *args, BlockCreate *create, GError **error)
 {
@@ -109,6 +119,7 @@ static bool create_run(Img *img, const CreateArgs *args, GError **error)
     if (!options) {
         return false;
     }
+    create_warn_hex_size(options);
     create = blk_create_prepare(img->ctx, args->filename, args->common.format, args->backing,
                                 args->backing_format, options, args->size, !args->unsafe,
                                 error);

@@ -116,11 +116,19 @@ static void info_print_list(QList *list, const InfoArgs *args)
 }
 
 /* An option string is repeated whole in the message; the library would name only what it has taken from it. */
-static bool info_check_options(Img *img, const ToolImage *image, GError **error)
+static bool info_check_options(Img *img, const ToolImage *image, const QDict *options,
+                               GError **error)
 {
-    g_autoptr(BlockBackend) blk = image->image_opts ? img_open(img, image, error) : NULL;
+    g_autoptr(BlockBackend) blk = NULL;
 
-    return blk || !image->image_opts;
+    if (!image->image_opts) {
+        return true;
+    }
+    blk = blk_open_qdict(img->ctx, NULL, options, tool_open_flags(image), error);
+    if (!blk) {
+        g_prefix_error(error, "Could not open '%s': ", image->name);
+    }
+    return blk != NULL;
 }
 
 static bool info_run(Img *img, const InfoArgs *args, GError **error)
@@ -131,7 +139,7 @@ static bool info_run(Img *img, const InfoArgs *args, GError **error)
     g_autoptr(QDict) options = tool_image_options(&image, &filename, error);
     g_autoptr(QList) list = NULL;
 
-    if (!options || !info_check_options(img, &image, error)) {
+    if (!options || !info_check_options(img, &image, options, error)) {
         return false;
     }
     list = cairn_image_info(img->ctx, filename, options, tool_open_flags(&image), args->chain,
