@@ -112,6 +112,15 @@ map --output=json /dev/zero
 map /dev/null
 info two.qcow2 -f qcow
 info -f qcow2 two.qcow2
+info --image-opts driver=qcow,file.driver=raw,file.file.filename=o.qcow
+info --output=json --image-opts driver=qcow,file.driver=raw,file.file.filename=o.qcow
+info --image-opts driver=qcow,file.driver=raw,file.offset=0,file.file.filename=o.qcow
+map --image-opts driver=qcow,file.driver=raw,file.file.filename=o.qcow
+convert --image-opts driver=raw,file.driver=qcow,file.file.filename=o.qcow a
+check --image-opts driver=raw,file.driver=qcow,file.file.filename=q.qcow
+info --backing-chain --image-opts driver=qcow,file.driver=raw,file.file.filename=o.qcow
+measure --image-opts driver=raw,file.driver=qcow,file.file.filename=q.qcow
+bench -c 2 --image-opts driver=raw,file.driver=qcow,file.file.filename=q.qcow
 """
 
 SIZES = r"""

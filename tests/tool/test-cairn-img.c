@@ -427,6 +427,38 @@ static void secret_leaves_process_list(ToolFolder *f, gconstpointer data)
     g_assert_nonnull(strstr(arguments, "a.raw"));
 }
 
+/* ---- what must not wait ------------------------------------------------- */
+
+/* Nobody will ever write to the FIFO, and the chains have no end. */
+static void endless_images_are_refused(ToolFolder *f, gconstpointer data)
+{
+    static const char *const lines[] = {
+        "info fifo", "info -f raw fifo", "map fifo", "check fifo", "compare fifo a.raw",
+        "convert fifo b.raw", "convert a.raw fifo", "convert -n a.raw fifo", "create fifo 1M",
+        "dd if=fifo of=b.raw", "dd if=a.raw of=fifo", "resize -f raw fifo 1M", "measure fifo",
+        "bench fifo", "snapshot -l fifo", "create -f qcow -b fifo -F raw b.qcow",
+        "info --backing-chain one.qcow", "map one.qcow", "check one.qcow", "convert one.qcow b.raw",
+        "compare one.qcow a.raw", "dd if=one.qcow of=b.raw", "bench one.qcow", "measure one.qcow",
+        "map self.qcow",
+    };
+    g_autofree char *path = tool_path(f, "fifo"), *none = tool_path(f, "b.raw");
+
+    g_assert_cmpint(mkfifo(path, 0600), ==, 0);
+    tool_make_raw(f, "a.raw", 65536, 512);
+    tool_must(f, "create -q -f qcow -u -b two.qcow -F qcow one.qcow 1M");
+    tool_must(f, "create -q -f qcow -u -b one.qcow -F qcow two.qcow 1M");
+    tool_must(f, "create -q -f qcow -u -b ./self.qcow -F qcow self.qcow 1M");
+    for (size_t i = 0; i < G_N_ELEMENTS(lines); i++) {
+        g_auto(ToolRun) run = tool_run(f, lines[i]);
+
+        g_test_message("%s: %s", lines[i], run.err);
+        g_assert_cmpint(run.status, >=, 1);
+        g_assert_cmpint(run.status, <=, 2);
+        g_assert_true(g_str_has_prefix(run.err, "cairn-img: "));
+        g_assert_cmpint(access(none, F_OK), !=, 0);
+    }
+}
+
 /* ---- policy -------------------------------------------------------------- */
 
 static void strict_refuses_backing_elsewhere(ToolFolder *f, gconstpointer data)
@@ -476,6 +508,7 @@ int main(int argc, char **argv)
     CASE("/img/convert/onto-own-backing-file/is-refused", convert_onto_own_backing);
     CASE("/img/convert/option-without-effect/is-warned-of", convert_without_effect_warns);
     CASE("/img/secret/data/leaves-the-process-list", secret_leaves_process_list);
+    CASE("/img/endless/fifo-or-loop/is-refused", endless_images_are_refused);
     CASE("/img/strict/backing-file-elsewhere/is-refused", strict_refuses_backing_elsewhere);
     return g_test_run();
 }

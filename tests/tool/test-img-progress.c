@@ -77,6 +77,10 @@ static void signal_prints_one_line(ToolFolder *f, gconstpointer data)
     run = tool_run_setup(f, "convert a.raw b.raw", child_ask_for_progress);
     g_assert_cmpint(run.status, ==, 0);
     g_assert_true(g_regex_match_simple("^    \\(\\d+\\.\\d\\d/100%\\)\n$", run.out, 0, 0));
+    tool_run_clear(&run);
+    run = tool_run_setup(f, "dd if=a.raw of=c.raw", child_ask_for_progress);
+    g_assert_cmpint(run.status, ==, 0);
+    g_assert_cmpstr(run.out, ==, "    (100.00/100%)\n");
 }
 
 /* ---- a terminal ------------------------------------------------------------- */

@@ -235,8 +235,10 @@ static int end_process(GPid pid, int number)
 
 static void signal_keeps_old_file(ToolFolder *f, gconstpointer data)
 {
-    static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
+    static const int numbers[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+    const struct rlimit no_core = { 0, 0 };
 
+    setrlimit(RLIMIT_CORE, &no_core);
     tool_make_raw(f, "s.raw", 1 << 20, 1 << 20);
     tool_make_raw(f, "before", 8192, 8192);
     for (size_t i = 0; i < G_N_ELEMENTS(numbers); i++) {

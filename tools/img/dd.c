@@ -32,6 +32,7 @@ typedef struct DdRun {
     int64_t offset, bytes;      /* what is copied of it */
     ImgStage stage;
     BlockBackend *target;
+    ToolProgress progress;      /* only told when a signal asks */
 } DdRun;
 
 static void dd_run_clear(DdRun *run)
@@ -278,6 +279,7 @@ static bool dd_copy(DdRun *run, GError **error)
             cairn_set_error_errno(error, -ret, "error while writing to output image file");
             return false;
         }
+        tool_progress_update(&run->progress, pos + n, run->bytes);
     }
     return true;
 }
@@ -325,5 +327,6 @@ int img_dd(Img *img, int argc, char **argv, GError **error)
 
     g_auto(DdRun) run = { .args = &args, .stage.fd = -1 };
 
+    tool_progress_begin(&run.progress, TOOL_PROGRESS_NONE, false);
     return dd_run(img, &run, error) ? 0 : 1;
 }

@@ -66,6 +66,7 @@ static void stage_catch_all(void)
 {
     stage_catch(SIGHUP);
     stage_catch(SIGINT);
+    stage_catch(SIGQUIT);
     stage_catch(SIGTERM);
 }
 
