@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cairn-img dd: what the peer gets wrong, or does not say. The rest is held against it in tests/interop.
+ * cairn-img dd: what the peer gets wrong, or does not say. The rest is held against it in
+ * tests/interop.
  */
 #include "tool-run.h"
 

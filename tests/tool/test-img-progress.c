@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How cairn-img tells how far it has come: to a pipe, on a terminal, as JSON, and when asked by a signal.
+ * How cairn-img tells how far it has come: to a pipe, on a terminal, as JSON, and when asked by a
+ * signal.
  */
 #include "tool-run.h"
 

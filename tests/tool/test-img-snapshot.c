@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cairn-img snapshot, amend and bitmap: what no format here can do is refused, and the image stays as it is.
- * Messages are held against the peer in tests/interop.
+ * cairn-img snapshot, amend and bitmap: what no format here can do is refused, and the image stays
+ * as it is. Messages are held against the peer in tests/interop.
  */
 #include "tool-run.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is at the target's name while it is made, and what is left when making it fails or is interrupted at any
- * moment: the old file, or none, or the whole new one.
+ * What is at the target's name while it is made, and what is left when making it fails or is
+ * interrupted at any moment: the old file, or none, or the whole new one.
  */
 #include "tool-run.h"
 
@@ -177,7 +177,9 @@ static void failure_leaves_no_new_file(ToolFolder *f, gconstpointer data)
     }
 }
 
-/* It cannot be replaced, so its content is lost; but no part of the new one may pass for the whole. */
+/*
+ * It cannot be replaced, so its content is lost; but no part of the new one may pass for the whole.
+ */
 static void failure_in_place_leaves_nothing(ToolFolder *f, gconstpointer data)
 {
     g_autofree char *path = tool_path(f, "a.qcow"), *other = tool_path(f, "other");

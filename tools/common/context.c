@@ -23,7 +23,10 @@ static bool context_is_new_warning(const char *text)
     return is_new;
 }
 
-/* The warning about a guessed format is a block of its own and carries no prefix: scripts know it so. */
+/*
+ * The warning about a guessed format is a block of its own and carries no prefix: scripts know it
+ * so.
+ */
 static void context_print_warning(const char *text, void *opaque)
 {
     if (!context_is_new_warning(text)) {

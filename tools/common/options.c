@@ -8,7 +8,9 @@
 #include <errno.h>
 #include <string.h>
 
-/* Commas that end the list, or begin it, stand for an option without a name; ",," is a literal one. */
+/*
+ * Commas that end the list, or begin it, stand for an option without a name; ",," is a literal one.
+ */
 static bool options_list_is_valid(const char *text)
 {
     size_t length = strlen(text), commas = 0;

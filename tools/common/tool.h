@@ -42,10 +42,14 @@ bool tool_object_add(CairnContext *ctx, char *text, bool *is_help, GError **erro
 
 /* ---- numbers (number.c) ---- */
 
-/* A size argument; @what names it in the message ("image size"). Warns of a suffix on a hex number. */
+/*
+ * A size argument; @what names it in the message ("image size"). Warns of a suffix on a hex number.
+ */
 bool tool_parse_size(const char *what, const char *text, int64_t min, int64_t max,
                      int64_t *bytes, GError **error);
-/* The other style of message, that of option strings; @name is the option's. Any number of 64 bits. */
+/*
+ * The other style of message, that of option strings; @name is the option's. Any number of 64 bits.
+ */
 bool tool_parse_size_option(const char *name, const char *text, uint64_t *bytes, GError **error);
 /* off, metadata, falloc, full; false, with no message, for others. */
 bool tool_parse_prealloc(const char *text, PreallocMode *mode);
@@ -54,7 +58,9 @@ bool tool_parse_int(const char *text, int64_t min, int64_t max, int64_t *value);
 
 /* ---- option strings (options.c) ---- */
 
-/* Adds one -o argument to what was given before; *list starts as NULL and is freed with g_free(). */
+/*
+ * Adds one -o argument to what was given before; *list starts as NULL and is freed with g_free().
+ */
 bool tool_options_append(char **list, const char *text, GError **error);
 /* Whether "help" or "?" stands anywhere in @list (NULL: no). */
 bool tool_options_ask_help(const char *list);
@@ -86,8 +92,8 @@ bool tool_parse_cache(const char *mode, int *flags);
 /* ---- command lines (getopts.c) ---- */
 
 /*
- * getopt_long() without messages of its own: -1 at the end, '?' with @error set for an unknown option or a
- * missing argument. Options may follow positionals. @shortopts begins with ':'.
+ * getopt_long() without messages of its own: -1 at the end, '?' with @error set for an unknown
+ * option or a missing argument. Options may follow positionals. @shortopts begins with ':'.
  */
 int tool_getopt(int argc, char **argv, const char *shortopts, const struct option *longopts,
                 GError **error);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cairn-img amend: changes the creation options of an image that there is. No format that is built in can do
- * that; the command line and the image are checked as if one could.
+ * cairn-img amend: changes the creation options of an image that there is. No format that is built
+ * in can do that; the command line and the image are checked as if one could.
  */
 #include "img/img.h"
 

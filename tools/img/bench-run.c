@@ -4,8 +4,8 @@
  *
  * 1. depth requests are in flight from the first to the last, but for what a flush drains.
  * 2. After the first failure nothing new is started; the run ends when all that was started has.
- * 3. A flush is due when the number of requests not yet started is a multiple of the interval; once at each
- *    such number.
+ * 3. A flush is due when the number of requests not yet started is a multiple of the interval; once
+ *    at each such number.
  */
 #include "img/bench.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cairn-img bench: how long a number of equal requests takes, so many of them at a time. With -w it overwrites
- * what the image holds.
+ * cairn-img bench: how long a number of equal requests takes, so many of them at a time. With -w it
+ * overwrites what the image holds.
  */
 #include "img/bench.h"
 

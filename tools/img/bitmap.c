@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cairn-img bitmap: persistent dirty bitmaps of an image. No format that is built in keeps any, so an action
- * finds no bitmap, or no place for a new one; command line and files are checked as if there were some.
+ * cairn-img bitmap: persistent dirty bitmaps of an image. No format that is built in keeps any, so
+ * an action finds no bitmap, or no place for a new one; command line and files are checked as if
+ * there were some.
  */
 #include "img/img.h"
 
@@ -20,7 +21,7 @@ typedef struct BitmapArgs {
     const char *filename, *bitmap;
     const char *source, *source_format;     /* of -b and -F */
     int64_t granularity;                    /* bytes; 0: not given */
-    int first;                              /* BITMAP_OPTION_*: the action that is done first; 0: none */
+    int first;                              /* BITMAP_OPTION_* that is done first; 0: none */
     bool has_add, has_merge;
 } BitmapArgs;
 
@@ -82,7 +83,10 @@ static ImgStep bitmap_parse_options(Img *img, BitmapArgs *args, int argc, char *
     return IMG_STEP_RUN;
 }
 
-/* What is wrong with the arguments together, or NULL. The order is that in which scripts see the messages. */
+/*
+ * What is wrong with the arguments together, or NULL. The order is that in which scripts see the
+ * messages.
+ */
 static const char *bitmap_conflict(const BitmapArgs *args, int names)
 {
     if (!args->first) {
@@ -119,7 +123,10 @@ static ImgStep bitmap_parse(Img *img, BitmapArgs *args, int argc, char **argv, G
            ? IMG_STEP_RUN : IMG_STEP_FAILED;
 }
 
-/* Why a new bitmap cannot be: by its own faults first. A name that was made up says nothing to anybody. */
+/*
+ * Why a new bitmap cannot be: by its own faults first. A name that was made up says nothing to
+ * anybody.
+ */
 static void bitmap_refuse_add(const BitmapArgs *args, BlockBackend *blk, GError **error)
 {
     const char *node = blk_get_node_name(blk);

@@ -4,8 +4,8 @@
  *
  * 1. Until convert_target_open() nothing on disk is touched, and it is called only when
  *    the sources are open and every option has been checked: a wrong option costs nobody a file.
- * 2. A target that is made gets its name only when all of its content is there (stage.h); a copy that fails
- *    or is interrupted leaves the old file, or none.
+ * 2. A target that is made gets its name only when all of its content is there (stage.h); a copy
+ *    that fails or is interrupted leaves the old file, or none.
  */
 #include "img/convert.h"
 

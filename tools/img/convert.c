@@ -2,7 +2,8 @@
 /*
  * cairn-img convert: copies one image, or several end to end, into another of any format.
  *
- * Order of work: command line, sources, what is known of the target, and only then the target itself.
+ * Order of work: command line, sources, what is known of the target, and only then the target
+ * itself.
  */
 #include "img/convert.h"
 

@@ -37,8 +37,8 @@ ImgStep convert_args_parse(Img *img, ConvertArgs *args, int argc, char **argv, G
 const char *convert_target_format(const ConvertArgs *args);
 
 /*
- * The target: prepared (nothing touched), then created and opened, and finished when all is copied; or with -n only
- * opened and closed.
+ * The target: prepared (nothing touched), then created and opened, and finished when all is copied;
+ * or with -n only opened and closed.
  */
 typedef struct ConvertTarget {
     BlockCreate *create;            /* NULL with -n */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cairn-img dd: copies a part of one image into a new one. What is copied counts in blocks, how it is copied does
- * not: the buffer has a size of its own.
+ * cairn-img dd: copies a part of one image into a new one. What is copied counts in blocks, how it
+ * is copied does not: the buffer has a size of its own.
  *
  * 1. Nothing is touched before all of the command line and the source are known to be right.
  * 2. The output gets its name when it is whole (stage.h).

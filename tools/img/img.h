@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cairn-img: what its commands share. A command is parse -> check -> run; it returns the exit status,
- * and sets the error that main() prints. Commands print results only.
+ * cairn-img: what its commands share. A command is parse -> check -> run; it returns the exit
+ * status, and sets the error that main() prints. Commands print results only.
  */
 #ifndef TOOLS_IMG_IMG_H
 #define TOOLS_IMG_IMG_H
@@ -74,12 +74,15 @@ bool img_parse_target_cache(const char *cache, int *flags, GError **error);
 BlockBackend *img_open(Img *img, const ToolImage *image, GError **error);
 
 /*
- * Whether making @target anew would destroy what @source reads, with @with_chain also its backing files: found by
- * device and inode. Locks stop this only where both sides take them. (overwrite.c)
+ * Whether making @target anew would destroy what @source reads, with @with_chain also its backing
+ * files: found by device and inode. Locks stop this only where both sides take them. (overwrite.c)
  */
 bool img_overwrites_source(Img *img, BlockBackend *source, const char *target, bool with_chain);
 
-/* A raw file that ends inside a sector is read with zeros behind it, and so becomes longer. (overwrite.c) */
+/*
+ * A raw file that ends inside a sector is read with zeros behind it, and so becomes longer.
+ * (overwrite.c)
+ */
 void img_warn_of_padding(BlockBackend *source, const char *name);
 
 /* The one image that @common and the positional @name stand for. */

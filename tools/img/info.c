@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cairn-img info: what an image is, read from its header alone: neither its backing file nor a key is needed.
+ * cairn-img info: what an image is, read from its header alone: neither its backing file nor a key
+ * is needed.
  */
 #include "img/img.h"
 
@@ -115,7 +116,10 @@ static void info_print_list(QList *list, const InfoArgs *args)
     }
 }
 
-/* An option string is repeated whole in the message; the library would name only what it has taken from it. */
+/*
+ * An option string is repeated whole in the message; the library would name only what it has taken
+ * from it.
+ */
 static bool info_check_options(Img *img, const ToolImage *image, const QDict *options,
                                GError **error)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cairn-img: makes, describes, checks, converts and compares disk images from the command line. A link to it
- * named qemu-img serves scripts written for that program.
+ * cairn-img: makes, describes, checks, converts and compares disk images from the command line. A
+ * link to it named qemu-img serves scripts written for that program.
  */
 #include "img/img.h"
 

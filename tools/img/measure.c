@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cairn-img measure: how large a file would be that holds a new image, or a copy of one that there is.
+ * cairn-img measure: how large a file would be that holds a new image, or a copy of one that there
+ * is.
  */
 #include "img/img.h"
 
@@ -70,7 +71,10 @@ static ImgStep measure_parse_options(Img *img, MeasureArgs *args, int argc, char
     return IMG_STEP_RUN;
 }
 
-/* What is wrong with the arguments together, or NULL. The order is that in which scripts see the messages. */
+/*
+ * What is wrong with the arguments together, or NULL. The order is that in which scripts see the
+ * messages.
+ */
 static const char *measure_conflict(const MeasureArgs *args, int names)
 {
     const ImgCommon *common = &args->common;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cairn-img resize: another length for an image. The new size is the last argument, whatever it looks like:
- * "-1G" is no option there.
+ * cairn-img resize: another length for an image. The new size is the last argument, whatever it
+ * looks like: "-1G" is no option there.
  */
 #include "img/img.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cairn-img snapshot: snapshots inside an image. No format that is built in keeps any, so the list is empty
- * and every other action is refused; the image is opened all the same, so that its own faults come first.
+ * cairn-img snapshot: snapshots inside an image. No format that is built in keeps any, so the list
+ * is empty and every other action is refused; the image is opened all the same, so that its own
+ * faults come first.
  */
 #include "img/img.h"
 

@@ -17,7 +17,10 @@
 
 /* ---- may it be replaced? ------------------------------------------------------- */
 
-/* A file may be mounted over a name (containers do so); such a name cannot be given to another file. */
+/*
+ * A file may be mounted over a name (containers do so); such a name cannot be given to another
+ * file.
+ */
 static bool stage_is_mounted(const char *path)
 {
     g_autofree char *folder = g_path_get_dirname(path);
@@ -29,8 +32,9 @@ static bool stage_is_mounted(const char *path)
 }
 
 /*
- * Whether another process has the file open: such a one would keep the old file, and perhaps wait for its new
- * content. The kernel tells by refusing a lease. 1 it has, 0 it has not, -1 nobody knows.
+ * Whether another process has the file open: such a one would keep the old file, and perhaps wait
+ * for its new content. The kernel tells by refusing a lease. 1 it has, 0 it has not, -1 nobody
+ * knows.
  */
 static int stage_is_open_elsewhere(int fd)
 {

@@ -11,7 +11,10 @@
 /* @fd: the file at @path, the only descriptor of it that this process has. */
 bool stage_may_replace(int fd, const char *path, const struct stat *st);
 
-/* Gives the file at @fd the owner, mode and extended attributes of that at @old. False: not possible. */
+/*
+ * Gives the file at @fd the owner, mode and extended attributes of that at @old. False: not
+ * possible.
+ */
 bool stage_copy_attributes(int old, const struct stat *st, int fd);
 
 #endif

@@ -2,8 +2,8 @@
 /*
  * Staging of new files; see stage.h.
  *
- * The signals that end a program undo the work, too: their handler does no more than unlink or empty what the
- * one record of this file says, which is complete before it is armed.
+ * The signals that end a program undo the work, too: their handler does no more than unlink or
+ * empty what the one record of this file says, which is complete before it is armed.
  */
 #include "img/stage.h"
 
@@ -26,7 +26,7 @@
 
 /* ---- signals ------------------------------------------------------------------- */
 
-enum { STAGE_UNDO_WAIT = 100 };         /* beside ImgStageKind: the file is being made at this moment */
+enum { STAGE_UNDO_WAIT = 100 };         /* beside ImgStageKind: the file is being made now */
 
 static struct {
     volatile sig_atomic_t kind;         /* IMG_STAGE_DIRECT: nothing to undo */
@@ -131,7 +131,10 @@ static char *stage_resolve(const char *path)
     return NULL;
 }
 
-/* Never without a slash, so that it is no protocol's name. A long name is shortened, but stays one of its own. */
+/*
+ * Never without a slash, so that it is no protocol's name. A long name is shortened, but stays one
+ * of its own.
+ */
 static char *stage_part_path(const char *target)
 {
     g_autofree char *folder = g_path_get_dirname(target);
