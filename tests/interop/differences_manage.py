@@ -30,6 +30,33 @@ def no_place_for_bitmap(options, place, name="b"):
                   r"Operation not supported\n"}}
 
 
+def resized(*files):
+    """Without files: to the size that it has."""
+    entry = {"why": "qcow can be resized", "status": [0], "stdout": r"Image resized\.\n",
+             "stderr": ""}
+    return {**entry, "files": sorted(files)} if files else entry
+
+
+def measured():
+    return {"why": "qcow can be measured", "status": [0], "stderr": "",
+            "stdout": r"required size: \d+\nfully allocated size: \d+\n"}
+
+
+# By what the driver says that it can.
+QCOW_CAN = {
+    "resize": {
+        "resize q.qcow 2M": resized("q.qcow"),
+        "resize q.qcow 1M": resized(),
+        "resize --shrink q.qcow -1k": resized("q.qcow"),
+        "resize q.qcow +0": resized(),
+        "resize o.qcow 2M": resized("o.qcow", "s.raw"),
+    },
+    "measure": {
+        "measure -O qcow s.raw": measured(),
+        "measure -O qcow --size 1M": measured(),
+    },
+}
+
 DIFFERENCES = {
     "resize -f raw s.raw 8E": {"why": TOO_LARGE, "stderr": TOO_LARGE_TEXT},
     "resize -f raw s.raw +8E": {"why": TOO_LARGE, "stderr": TOO_LARGE_TEXT},

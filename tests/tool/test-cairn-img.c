@@ -32,6 +32,18 @@ static void usage_unknown_option(ToolFolder *f, gconstpointer data)
     tool_must_fail(f, "create -f", 1, "cairn-img: missing argument for option '-f'\n" HINT);
 }
 
+static void usage_misspelt(ToolFolder *f, gconstpointer data)
+{
+    tool_must_fail(f, "convrt a b", 1, "cairn-img: Command not found: convrt\n" HINT
+                   "Did you mean 'convert'?\n");
+    tool_must_fail(f, "info --bakcing-chain a", 1, "cairn-img: unrecognized option"
+                   " '--bakcing-chain'\n" HINT "Did you mean '--backing-chain'?\n");
+    tool_must_fail(f, "create -f qcwo a 1M", 1, "cairn-img: a: Unknown file format 'qcwo'\n"
+                   "Did you mean 'qcow'?\n");
+    tool_must_fail(f, "info -f qcow2 a", 1, "cairn-img: Could not open 'a': Unknown driver"
+                   " 'qcow2'\n");
+}
+
 static void usage_help(ToolFolder *f, gconstpointer data)
 {
     static const char *const lines[] = { "-h", "--help", "create -h", "map --help" };
@@ -483,6 +495,7 @@ int main(int argc, char **argv)
     CASE("/img/usage/no-arguments/say-so", usage_no_arguments);
     CASE("/img/usage/unknown-command/is-named", usage_unknown_command);
     CASE("/img/usage/unknown-option/is-named", usage_unknown_option);
+    CASE("/img/usage/misspelt/brings-the-nearest", usage_misspelt);
     CASE("/img/usage/help/names-formats", usage_help);
     CASE("/img/usage/version/is-two-lines", usage_version);
     CASE("/img/usage/a-link/gives-its-name", usage_name_of_link);
