@@ -70,33 +70,73 @@ static bool parse_struct_member(const QapiMember *member, QDict *flat, const cha
     return *slot != NULL;
 }
 
+/* The struct at @path, if there is one, becomes the last item. */
+static bool parse_struct_item(const QapiMember *member, QDict *flat, const char *path, void *out,
+                              bool *is_present, GError **error)
+{
+    g_autofree char *prefix = g_strconcat(path, ".", NULL);
+    void ***items = member_at(out, member->offset);
+    size_t *count = member_at(out, member->has_offset);
+    void *item;
+
+    *is_present = take_struct(flat, path);
+    if (!*is_present) {
+        return true;
+    }
+    item = parse_struct(member->type, flat, prefix, error);
+    if (!item) {
+        return false;
+    }
+    *items = g_renew(void *, *items, *count + 1);
+    (*items)[(*count)++] = item;
+    return true;
+}
+
+/* Likewise a value. */
+static bool parse_enum_item(const QapiMember *member, QDict *flat, const char *path, void *out,
+                            bool *is_present, GError **error)
+{
+    g_autoptr(QObject) value = qdict_take(flat, path);
+    g_autoptr(QObject) typed = NULL;
+    int **items = member_at(out, member->offset);
+    size_t *count = member_at(out, member->has_offset);
+
+    *is_present = value != NULL;
+    if (!value) {
+        return true;
+    }
+    typed = option_value_convert(path, OPTION_STRING, member->values, value, error);
+    if (!typed) {
+        return false;
+    }
+    *items = g_renew(int, *items, *count + 1);
+    (*items)[(*count)++] = qapi_enum_parse(member->values, qobject_get_str(typed), NULL);
+    return true;
+}
+
 static bool parse_list_member(const QapiMember *member, QDict *flat, const char *path, void *out,
                               bool *is_present, GError **error)
 {
-    void ***items = member_at(out, member->offset);
     size_t *count = member_at(out, member->has_offset);
     QList *empty = qdict_get_qlist(flat, path);
+    bool has_item = true;
 
     *is_present = empty != NULL;
     if (empty) {
         qdict_del(flat, path);
     }
-    for (;;) {
+    while (has_item) {
         g_autofree char *item_path = g_strdup_printf("%s.%zu", path, *count);
-        g_autofree char *prefix = g_strconcat(item_path, ".", NULL);
-        void *item;
+        bool ok = member->kind == QAPI_STRUCT
+            ? parse_struct_item(member, flat, item_path, out, &has_item, error)
+            : parse_enum_item(member, flat, item_path, out, &has_item, error);
 
-        if (!take_struct(flat, item_path)) {
-            return true;
-        }
-        *is_present = true;
-        item = parse_struct(member->type, flat, prefix, error);
-        if (!item) {
+        if (!ok) {
             return false;
         }
-        *items = g_renew(void *, *items, *count + 1);
-        (*items)[(*count)++] = item;
+        *is_present |= has_item;
     }
+    return true;
 }
 
 static OptionType option_type(QapiKind kind)
@@ -227,12 +267,13 @@ static QObject *scalar_to_qobject(const QapiMember *member, const void *slot)
 
 static QObject *list_to_qobject(const QapiMember *member, const void *value)
 {
-    void *const *items = *(void *const *const *)member_at(value, member->offset);
+    const void *items = *(const void *const *)member_at(value, member->offset);
+    size_t item_size = member->kind == QAPI_STRUCT ? sizeof(void *) : sizeof(int);
     size_t count = *(size_t *)member_at(value, member->has_offset);
     QList *list = qlist_new();
 
     for (size_t i = 0; i < count; i++) {
-        qlist_append(list, qapi_struct_to_qdict(member->type, items[i]));
+        qlist_append_obj(list, scalar_to_qobject(member, member_at(items, i * item_size)));
     }
     return QOBJECT(list);
 }
@@ -273,7 +314,7 @@ static void free_list_member(const QapiMember *member, void *value)
     void **items = *(void ***)member_at(value, member->offset);
     size_t count = *(size_t *)member_at(value, member->has_offset);
 
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; member->kind == QAPI_STRUCT && i < count; i++) {
         qapi_struct_free(member->type, items[i]);
     }
     g_free(items);

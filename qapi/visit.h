@@ -14,7 +14,7 @@ typedef enum QapiKind {
     QAPI_INT,                   /* int64_t */
     QAPI_SIZE,                  /* uint64_t */
     QAPI_ENUM,                  /* int, or an enum of its size */
-    QAPI_STRUCT,                /* pointer to a struct; a list: array of such pointers */
+    QAPI_STRUCT,                /* pointer to a struct */
 } QapiKind;
 
 typedef struct QapiStruct QapiStruct;
@@ -23,7 +23,7 @@ typedef struct QapiMember {
     const char *name;
     QapiKind kind;
     bool is_optional;
-    bool is_list;               /* of structs */
+    bool is_list;               /* an array: of pointers to structs, or of QAPI_ENUM */
     size_t offset;              /* of the value */
     size_t has_offset;          /* of "bool has_x" (optional scalars), of "size_t n_x" (lists) */
     const char *const *values;  /* QAPI_ENUM: NULL-ended, the index is the value */

@@ -12,7 +12,8 @@ KINDS = {"str": "QAPI_STR", "bool": "QAPI_BOOL", "int": "QAPI_INT", "size": "QAP
 
 def has_flag(member):
     """Whether presence is told by a bool beside the value, and not by a NULL pointer."""
-    return member.optional and not member.struct and member.type != "str"
+    return (member.optional and not member.struct and not member.is_list
+            and member.type != "str")
 
 
 def declare_enum(enum):
@@ -66,7 +67,8 @@ def member_c_type(member):
     if member.struct:
         return "%s *%s" % (member.type, "*" if member.is_list else "")
     if member.enum:
-        return "int " if member.enum.external else member.type + " "
+        c_type = "int " if member.enum.external else member.type + " "
+        return c_type + ("*" if member.is_list else "")
     return C_TYPES[member.type]
 
 

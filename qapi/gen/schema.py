@@ -11,7 +11,7 @@ A schema file is a JSON list. An entry is one of
    "output": true}                      it is what a tool prints
 
 and a member is {"name", "type", "optional", "default", "help", "reopenable"},
-its type one of str, bool, int, size, an enum, a struct, or ["Struct"] for a
+its type one of str, bool, int, size, an enum, a struct, or ["Struct"] or ["Enum"] for a
 list. A dot in a member's name is a level of nesting in option strings.
 """
 
@@ -128,8 +128,10 @@ class Schema:
 
     @staticmethod
     def _check_member(member):
-        if member.is_list and not member.struct:
-            raise SchemaError("%s: a list holds structs" % member.where)
+        if member.is_list and not member.struct and not member.enum:
+            raise SchemaError("%s: a list holds structs or values of an enum" % member.where)
+        if member.is_list and member.default is not None:
+            raise SchemaError("%s: a list has no default" % member.where)
         if member.default is not None and not member.optional:
             raise SchemaError("%s: a default needs optional" % member.where)
         if member.default is not None and member.struct:
@@ -154,7 +156,7 @@ class Schema:
                 inner = name + (".#." if member.is_list else ".")
                 yield from self.options_of(member.struct, inner)
             else:
-                yield Option(name, member)
+                yield Option(name + (".#" if member.is_list else ""), member)
 
     def option_structs(self):
         return [s for s in self.structs.values() if s.options]

@@ -30,8 +30,11 @@ def member_names(structs, members, prefix=""):
     names = set()
     for member in members:
         name = prefix + member["name"]
-        if member["type"] in structs:
-            names |= member_names(structs, structs[member["type"]]["members"], name + ".")
+        kind = member["type"]
+        if isinstance(kind, list):
+            kind, name = kind[0], name + ".N"
+        if kind in structs:
+            names |= member_names(structs, structs[kind]["members"], name + ".")
         else:
             names.add(name)
     return names

@@ -49,12 +49,14 @@ static void test_all_members(void)
     assert_round_trip(
         "{'size':1024,'default':'d','cache.no-flush':true,'count':-3,'limit':18446744073709551615,"
         "'colour':'deep-blue','mode':'full','flag':false,'inner':{'key-secret':'s','leaf':"
-        "{'event':'e','errno':7}},'rules':[{'event':'a'},{'event':'b','errno':2}]}",
+        "{'event':'e','errno':7}},'rules':[{'event':'a'},{'event':'b','errno':2}],"
+        "'shades':['2nd','red','2nd']}",
         "{\"size\": 1024, \"default\": \"d\", \"cache.no-flush\": true, \"count\": -3, "
         "\"limit\": 18446744073709551615, \"colour\": \"deep-blue\", \"mode\": \"full\", "
         "\"flag\": false, \"inner\": {\"key-secret\": \"s\", \"leaf\": "
         "{\"event\": \"e\", \"errno\": 7}}, "
-        "\"rules\": [{\"event\": \"a\"}, {\"event\": \"b\", \"errno\": 2}]}");
+        "\"rules\": [{\"event\": \"a\"}, {\"event\": \"b\", \"errno\": 2}], "
+        "\"shades\": [\"2nd\", \"red\", \"2nd\"]}");
 }
 
 static void test_flat_input(void)
@@ -63,6 +65,8 @@ static void test_flat_input(void)
                       "'size':'64k'}",
                       "{\"size\": 65536, \"inner\": {\"leaf\": {\"event\": \"e\"}}, "
                       "\"rules\": [{\"event\": \"a\"}, {\"event\": \"b\"}]}");
+    assert_round_trip("{'size':1,'shades.1':'red','shades.0':'2nd'}",
+                      "{\"size\": 1, \"shades\": [\"2nd\", \"red\"]}");
     assert_round_trip("{'size':1,'cache':{'no-flush':'on'}}",
                       "{\"size\": 1, \"cache.no-flush\": true}");
 }
@@ -88,6 +92,8 @@ static void test_absent_members(void)
     g_assert_null(value->inner);
     g_assert_cmpuint(value->n_rules, ==, 0);
     g_assert_null(value->rules);
+    g_assert_cmpuint(value->n_shades, ==, 0);
+    g_assert_null(value->shades);
 }
 
 static void test_present_members(void)
@@ -107,7 +113,7 @@ static void test_present_members(void)
 
 static void test_empty_containers(void)
 {
-    assert_round_trip("{'size':1,'inner':{},'rules':[]}", "{\"size\": 1, \"inner\": {}}");
+    assert_round_trip("{'size':1,'inner':{},'rules':[],'shades':[]}", "{\"size\": 1, \"inner\": {}}");
 }
 
 static void test_missing(void)
@@ -162,6 +168,8 @@ static void test_unexpected(void)
     assert_refused("{'size':1,'inner':{},'inner.x':1}", "Parameter 'inner' is unexpected");
     assert_refused("{'size':1,'rules.1.event':'x'}", "Parameter 'rules.1.event' is unexpected");
     assert_refused("{'size':1,'rules':{'a':{}}}", "Parameter 'rules.a' is unexpected");
+    assert_refused("{'size':1,'shades.1':'red'}", "Parameter 'shades.1' is unexpected");
+    assert_refused("{'size':1,'shades':'red'}", "Parameter 'shades' is unexpected");
     assert_refused("{'size':1,'':2}", "Parameter '' is unexpected");
 }
 
@@ -173,6 +181,8 @@ static void test_wrong_types(void)
     assert_refused("{'size':1,'flag':'1'}", "Parameter 'flag' expects 'on' or 'off'");
     assert_refused("{'size':1,'colour':'pink'}", "invalid parameter value: pink");
     assert_refused("{'size':1,'mode':'pink'}", "invalid parameter value: pink");
+    assert_refused("{'size':1,'shades':['red','pink']}", "invalid parameter value: pink");
+    assert_refused("{'size':1,'shades':[5]}", "invalid parameter value: 5");
     assert_refused("{'size':1,'default':5}", "Parameter 'default' expects a string");
     assert_refused("{'size':1,'inner':{'key-secret':null}}",
                    "Parameter 'inner.key-secret' expects a string");

@@ -23,6 +23,7 @@ import schema           # noqa: E402
 
 TEST_SCHEMA = os.path.join(HERE, "test-schema.json")
 BLOCK_SCHEMA = os.path.join(ROOT, "qapi", "block.json")
+ALL_SCHEMAS = [os.path.join(ROOT, "qapi", name) for name in ("block.json", "filters.json", "testing.json")]
 
 
 def struct(*members, **more):
@@ -83,7 +84,11 @@ class Refusals(unittest.TestCase):
         self.refuse([{"enum": "bad name", "values": []}], "no name of a type")
 
     def test_list_of_scalars(self):
-        self.refuse([struct(member("a", ["str"]))], "a list holds structs")
+        self.refuse([struct(member("a", ["str"]))], "a list holds structs or values of an enum")
+
+    def test_default_of_a_list(self):
+        self.refuse([{"enum": "E", "values": ["a"]},
+                     struct(member("a", ["E"], optional=True, default="a"))], "a list has no default")
 
     def test_default_of_required(self):
         self.refuse([struct(member("a", "str", default="x"))], "default needs optional")
@@ -123,6 +128,7 @@ class Output(unittest.TestCase):
         names = [o.name for o in self.schema.options_of(self.schema.structs["Everything"])]
         self.assertIn("inner.leaf.event", names)
         self.assertIn("rules.#.errno", names)
+        self.assertIn("shades.#", names)
         self.assertNotIn("inner", names)
 
     def test_help_is_escaped(self):
@@ -137,6 +143,7 @@ class Output(unittest.TestCase):
         self.assertIn(".BI cache.no\\-flush= on|off", text)
         self.assertIn(".BI colour= red|deep\\-blue|2nd", text)
         self.assertIn(".BI rules.N.errno= number", text)
+        self.assertIn(".BI shades.N= red|deep\\-blue|2nd", text)
         self.assertIn("(default 32M)", text)
 
     def test_roff_lines_never_look_like_requests(self):
@@ -155,9 +162,9 @@ class Output(unittest.TestCase):
         self.assertTrue(by_name["cache.no-flush"]["reopenable"])
 
     def test_every_option_of_a_driver_has_help(self):
-        block = schema.load([BLOCK_SCHEMA])
-        for table in block.option_structs():
-            for option in block.options_of(table):
+        whole = schema.load(ALL_SCHEMAS)
+        for table in whole.option_structs():
+            for option in whole.options_of(table):
                 self.assertTrue(option.member.help, option.member.where)
                 self.assertFalse(option.member.help.endswith(".") and
                                  not option.member.help.endswith(".)"), option.member.where)
