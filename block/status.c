@@ -5,7 +5,8 @@
  * 1. A driver is asked inside the node's true length only, in whole blocks of its alignment; the
  *    rest of the last 512 bytes of a node reads as zeros.
  * 2. What a node leaves to a backing file that is missing, or too short to reach it, is zero; such
- *    zeros are not ALLOCATED, and their depth is that of the lowest layer that covers them.
+ *    zeros are not ALLOCATED, and their depth is that of the lowest layer that covers them. A node
+ *    without backing files that says nothing of a range is taken at its word.
  */
 #include "block/io-int.h"
 
@@ -57,7 +58,8 @@ static int coroutine_fn status_of_raw(BlockDriverState *bs, bool want_zero, Stat
         if (ret >= 0) {
             a->pnum = chain.bytes;
             a->map = chain.host_offset;
-            ret = chain.flags | BDRV_BLOCK_ALLOCATED;
+            ret = chain.flags;
+            ret |= ret & (BDRV_BLOCK_DATA | BDRV_BLOCK_ZERO) ? BDRV_BLOCK_ALLOCATED : 0;
         }
     }
     if (ret >= 0 && !a->pnum) {
@@ -118,7 +120,7 @@ static int coroutine_fn status_inside(BlockDriverState *bs, bool want_zero, int6
     }
     if (flags & (BDRV_BLOCK_DATA | BDRV_BLOCK_ZERO)) {
         flags |= BDRV_BLOCK_ALLOCATED;
-    } else if (want_zero && !(flags & BDRV_BLOCK_ALLOCATED)) {
+    } else if (want_zero && bs->drv->supports_backing && !(flags & BDRV_BLOCK_ALLOCATED)) {
         uncovered = status_is_uncovered(bs, offset);
         if (uncovered < 0) {
             return uncovered;
