@@ -242,18 +242,18 @@ bool blk_get_info(BlockBackend *blk, BlockDriverInfo *info, GError **error)
 {
     CTL_LOCK_GUARD(blk->ctx);
     BlockDriverState *bs = blk_root_node(blk);
+    g_autoptr(GError) local = NULL;
 
     *info = (BlockDriverInfo) { 0 };
     if (!bs) {
         cairn_set_error(error, ENOMEDIUM, "The image is closed");
         return false;
     }
-    while (bs && !bs->drv->bdrv_get_info) {
-        BdrvChild *below = bdrv_filtered_child(bs);
-
-        bs = below ? below->bs : NULL;
+    if (bdrv_get_info(bs, info, &local) || g_error_matches(local, CAIRN_ERROR, ENOTSUP)) {
+        return true;
     }
-    return !bs || bs->drv->bdrv_get_info(bs, info, error);
+    g_propagate_error(error, g_steal_pointer(&local));
+    return false;
 }
 
 int64_t blk_get_cluster_size(BlockBackend *blk)
@@ -267,12 +267,20 @@ bool blk_has_zero_init(BlockBackend *blk)
 {
     BlockDriverState *bs = blk_root_node(blk);
 
-    while (bs && !bs->drv->bdrv_has_zero_init) {
-        BdrvChild *below = bs->drv->is_filter ? bdrv_filtered_child(bs) : NULL;
+    return bs && bdrv_has_zero_init(bs);
+}
 
-        bs = below ? below->bs : NULL;
+bool bdrv_has_zero_init(BlockDriverState *bs)
+{
+    while (!bs->drv->bdrv_has_zero_init) {
+        BdrvChild *below = bdrv_filtered_child(bs);
+
+        if (!below) {
+            return false;
+        }
+        bs = below->bs;
     }
-    return bs && bs->drv->bdrv_has_zero_init(bs);
+    return bs->drv->bdrv_has_zero_init(bs);
 }
 
 bool blk_is_encrypted(BlockBackend *blk)

@@ -18,18 +18,20 @@
 
 /* ---- one node ----------------------------------------------------------- */
 
-/*
- * Whether some driver down the path of the bytes has something to say: else there is no clean or
- * dirty.
- */
-static bool info_is_known(BlockDriverState *bs)
+bool bdrv_get_info(BlockDriverState *bs, BlockDriverInfo *info, GError **error)
 {
-    while (bs && !bs->drv->bdrv_get_info) {
+    *info = (BlockDriverInfo) { 0 };
+    while (!bs->drv->bdrv_get_info) {
         BdrvChild *below = bdrv_filtered_child(bs);
 
-        bs = below ? below->bs : NULL;
+        if (!below) {
+            cairn_set_error(error, ENOTSUP, "Driver '%s' has nothing to tell of its nodes",
+                            bs->drv->format_name);
+            return false;
+        }
+        bs = below->bs;
     }
-    return bs != NULL;
+    return bs->drv->bdrv_get_info(bs, info, error);
 }
 
 static BlockDriverState *info_root(BlockBackend *blk, GError **error)
@@ -64,7 +66,8 @@ static void info_fill_sizes(BlockBackend *blk, ImageInfo *info)
     bdrv_run_co(info_co_allocated, &allocated);
     info->has_actual_size = allocated.bytes >= 0;
     info->actual_size = allocated.bytes;
-    if (info_is_known(bs) && blk_get_info(blk, &driver, NULL)) {
+    /* Where no driver has something to say there is no clean or dirty. */
+    if (bdrv_get_info(bs, &driver, NULL)) {
         info->has_cluster_size = driver.cluster_size > 0;
         info->cluster_size = driver.cluster_size;
         info->has_dirty_flag = true;

@@ -123,15 +123,12 @@ static void raw_child_perm(BlockDriverState *bs, BdrvChild *child, BdrvChildRole
 
 static bool raw_has_zero_init(BlockDriverState *bs)
 {
-    const BlockDriver *drv = bs->file->bs->drv;
-
-    return drv->bdrv_has_zero_init && drv->bdrv_has_zero_init(bs->file->bs);
+    return bdrv_has_zero_init(bs->file->bs);
 }
 
 static bool raw_get_info(BlockDriverState *bs, BlockDriverInfo *info, GError **error)
 {
-    *info = (BlockDriverInfo) { 0 };
-    return true;
+    return bdrv_get_info(bs->file->bs, info, error);
 }
 
 /* ---- data ----------------------------------------------------------------------- */

@@ -256,6 +256,10 @@ CAIRN_API void bdrv_default_perms(BlockDriverState *bs, BdrvChild *child,
 /** bdrv_refresh_child_perms: after a driver's needs changed by itself. */
 CAIRN_API bool bdrv_refresh_child_perms(BlockDriverState *bs, GError **error);
 
+/** bdrv_get_info, bdrv_has_zero_init: what the node's driver says, or where that is silent, what the node that it filters says. ENOTSUP: nobody. */
+CAIRN_API bool bdrv_get_info(BlockDriverState *bs, BlockDriverInfo *info, GError **error);
+CAIRN_API bool bdrv_has_zero_init(BlockDriverState *bs);
+
 CAIRN_API CairnContext *bdrv_get_context(BlockDriverState *bs);
 CAIRN_API CairnSecrets *bdrv_get_secrets(BlockDriverState *bs);
 CAIRN_API CairnSecrets *cairn_context_get_secrets(CairnContext *ctx);
