@@ -101,6 +101,7 @@ static int64_t probe_read(BlockDriverState *file, uint8_t buf[PROBE_BYTES])
     };
     int64_t length = bdrv_getlength(&child);
 
+    memset(buf, 0, PROBE_BYTES);    /* a driver may leave it as it is (null-co) */
     if (length <= 0) {
         return length;
     }

@@ -10,6 +10,8 @@ static const BlockDriver *const builtin_drivers[] = {
     &bdrv_file,
     &bdrv_host_cdrom,
     &bdrv_host_device,
+    &bdrv_null_aio,
+    &bdrv_null_co,
     &bdrv_qcow,
     &bdrv_raw,
     NULL,
