@@ -142,10 +142,13 @@ static char *backing_own_path(BlockDriverState *bs, GError **error)
 
 /* ---- chains that do not end ---- */
 
-static const char *backing_path_of(const BlockDriverState *bs)
+static const char *backing_path_of(BlockDriverState *bs)
 {
-    while (bs->file) {
-        bs = bs->file->bs;
+    BdrvChild *below = bs->file ? bs->file : bdrv_filtered_child(bs);
+
+    while (below) {
+        bs = below->bs;
+        below = bs->file ? bs->file : bdrv_filtered_child(bs);
     }
     return bs->exact_filename;
 }

@@ -93,6 +93,9 @@ int bdrv_child_flags(const BlockDriver *parent_drv, int flags, BdrvChildRole rol
     if (role & BDRV_CHILD_COW) {
         return flags & ~(BLK_O_RDWR | BLK_O_AUTO_RDONLY | BLK_O_UNMAP | BDRV_O_PROTOCOL);
     }
+    if (!is_format && !(role & BDRV_CHILD_FILTERED)) {
+        flags &= ~BDRV_O_PROTOCOL;      /* beside what it filters: images, as a user names them */
+    }
     if (is_format) {
         /* A format decides itself what to discard, and its tables are needed in any case. */
         flags |= BDRV_O_PROTOCOL | BLK_O_UNMAP;

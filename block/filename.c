@@ -42,6 +42,11 @@ static char *path_folder(const char *path)
 
 char *bdrv_image_dir(BlockDriverState *bs)
 {
+    BdrvChild *filtered = bs->drv ? bdrv_filtered_child(bs) : NULL;
+
+    if (filtered) {
+        return bdrv_image_dir(filtered->bs);
+    }
     if (bs->drv && bs->drv->protocol_name) {
         return bs->exact_filename[0] && !path_has_protocol(bs->exact_filename)
             ? path_folder(bs->exact_filename) : NULL;

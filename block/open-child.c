@@ -23,17 +23,28 @@ static bool child_take_reference(QDict *options, const char *name, char **refere
     return false;
 }
 
-BlockDriverState *bdrv_open_child_node(BlockDriverState *bs, const char *name,
-                                       BdrvChildRole role, GError **error)
+/*
+ * An image's name below a driver that is no format says nothing of the image's format. As for
+ * backing files, the tools' policy is to look.
+ */
+static int child_flags(BlockDriverState *bs, const char *filename, BdrvChildRole role)
+{
+    int flags = bdrv_child_flags(bs->drv, bs->open_flags, role);
+
+    if (filename && !(flags & BDRV_O_PROTOCOL)
+        && bs->priv->ctx->policy == CAIRN_IMAGE_POLICY_ALLOW_ALL) {
+        flags |= BLK_O_PROBE;
+    }
+    return flags;
+}
+
+static BlockDriverState *child_open_node(BlockDriverState *bs, const char *name,
+                                         const char *filename, BdrvChildRole role, GError **error)
 {
     BdrvNodePrivate *priv = bs->priv;
     g_autofree char *prefix = g_strconcat(name, ".", NULL);
-    g_autofree char *filename = NULL;
     g_autofree char *reference = NULL;
 
-    if (!strcmp(name, "file")) {
-        filename = g_strdup(priv->file_name);
-    }
     if (!child_take_reference(priv->open_options, name, &reference, error)) {
         return NULL;
     }
@@ -44,8 +55,16 @@ BlockDriverState *bdrv_open_child_node(BlockDriverState *bs, const char *name,
         cairn_set_error(error, EINVAL, "A block device must be specified for \"%s\"", name);
         return NULL;
     }
-    return bdrv_open(priv->ctx, filename, reference, options,
-                     bdrv_child_flags(bs->drv, bs->open_flags, role), bs, name, role, error);
+    return bdrv_open(priv->ctx, filename, reference, options, child_flags(bs, filename, role), bs,
+                     name, role, error);
+}
+
+BlockDriverState *bdrv_open_child_node(BlockDriverState *bs, const char *name,
+                                       BdrvChildRole role, GError **error)
+{
+    const char *filename = !strcmp(name, "file") ? bs->priv->file_name : NULL;
+
+    return child_open_node(bs, name, filename, role, error);
 }
 
 /* What cannot be written below cannot be written above. */
@@ -56,6 +75,24 @@ static void child_follow_read_only(BlockDriverState *bs, const BlockDriverState 
         bs->read_only = true;
         bs->open_flags &= ~BLK_O_RDWR;
     }
+}
+
+/* @node: NULL: it could not be opened. */
+static bool child_attach(BlockDriverState *bs, BlockDriverState *node, const char *name,
+                         BdrvChildRole role, GError **error)
+{
+    if (!node) {
+        return false;
+    }
+    child_follow_read_only(bs, node, role);
+    if (!bdrv_attach_child(bs, node, name, role, error)) {
+        return false;
+    }
+    if (!strcmp(name, "file") && !bs->filename[0]) {
+        g_free(bs->filename);
+        bs->filename = g_strdup(node->filename);
+    }
+    return true;
 }
 
 bool bdrv_open_child(BlockDriverState *bs, const char *name, BdrvChildRole role,
@@ -69,16 +106,11 @@ bool bdrv_open_child(BlockDriverState *bs, const char *name, BdrvChildRole role,
     if (!node) {
         node = bdrv_open_child_node(bs, name, role, error);
     }
-    if (!node) {
-        return false;
-    }
-    child_follow_read_only(bs, node, role);
-    if (!bdrv_attach_child(bs, node, name, role, error)) {
-        return false;
-    }
-    if (!strcmp(name, "file") && !bs->filename[0]) {
-        g_free(bs->filename);
-        bs->filename = g_strdup(node->filename);
-    }
-    return true;
+    return child_attach(bs, node, name, role, error);
+}
+
+bool bdrv_open_child_named(BlockDriverState *bs, const char *name, const char *filename,
+                           BdrvChildRole role, GError **error)
+{
+    return child_attach(bs, child_open_node(bs, name, filename, role, error), name, role, error);
 }

@@ -247,6 +247,15 @@ CAIRN_API bool bdrv_register(CairnContext *ctx, const BlockDriver *drv, GError *
 CAIRN_API bool bdrv_open_child(BlockDriverState *bs, const char *name,
                                BdrvChildRole role, GError **error);
 
+/**
+ * bdrv_open_child_named:
+ * As bdrv_open_child(), for a child that the driver's own options name by @filename (a path, "proto:...",
+ * "json:{...}"); options "NAME.*" are added. @filename NULL: the options alone say what it is.
+ */
+CAIRN_API bool bdrv_open_child_named(BlockDriverState *bs, const char *name,
+                                     const char *filename, BdrvChildRole role,
+                                     GError **error);
+
 /** bdrv_default_perms: the usual needs of filters, formats and backing files, by @role. */
 CAIRN_API void bdrv_default_perms(BlockDriverState *bs, BdrvChild *child,
                                   BdrvChildRole role, const BlockReopenState *reopen,
