@@ -148,8 +148,10 @@ int blk_close(BlockBackend *blk)
     if (!blk->root) {
         return 0;
     }
+    debug_release(blk);
     drain_blk_begin(blk);
     ret = blk_flush_if_writable(blk);
+    debug_forget(blk);
     bdrv_detach_child(g_steal_pointer(&blk->root));
     drain_blk_end(blk);
     return ret;

@@ -39,6 +39,8 @@ struct CairnContext {
     char **allowed_drivers;     /* NULL: all */
     BlockWarnFunc *warn_func;
     void *warn_opaque;
+    BlockWarnFunc *notice_func;
+    void *notice_opaque;
     uint64_t next_node_id;
 };
 
@@ -146,7 +148,8 @@ struct BlockBackend {
 
     /* The data plane's: blk_io_init(), blk_io_cleanup() (drain.c). */
     gint activity;              /* atomic: requests inside + BLK_QUIESCE * nested drains (then new requests wait) */
-    GMutex lock;                /* guards what is below */
+    GMutex lock;                /* guards what is below; a leaf but for the locks of debug_node's driver */
+    BlockDriverState *debug_node;   /* whose breakpoints were set; owned reference, NULL: none were */
     CoQueue quiesced;           /* requests that wait for the drains to end */
     int queued;                 /* those, and the woken ones until they are in or out */
     GSList *drainers;           /* AioContext * to notify when the last request ends */
@@ -168,6 +171,10 @@ void drain_all_begin(CairnContext *ctx);
 void drain_all_end(CairnContext *ctx);
 void drain_blk_begin(BlockBackend *blk);
 void drain_blk_end(BlockBackend *blk);
+
+/* Before a backend's last drain (debug.c): no request of it stays at a breakpoint. After it: forgets the node. */
+void debug_release(BlockBackend *blk);
+void debug_forget(BlockBackend *blk);
 
 /* Request brackets (drain.c): waits while quiesced; -ENOMEDIUM when closed. */
 int coroutine_fn blk_request_begin(BlockBackend *blk);

@@ -98,6 +98,14 @@ void cairn_context_set_warn_func(CairnContext *ctx, BlockWarnFunc *func, void *o
     ctx->warn_opaque = opaque;
 }
 
+void cairn_context_set_notice_func(CairnContext *ctx, BlockWarnFunc *func, void *opaque)
+{
+    ctx = context_or_default(ctx);
+    CTL_LOCK_GUARD(ctx);
+    ctx->notice_func = func;
+    ctx->notice_opaque = opaque;
+}
+
 static void G_GNUC_PRINTF(2, 0) context_vwarn(CairnContext *ctx, const char *format, va_list ap)
 {
     if (ctx->warn_func) {
@@ -145,6 +153,21 @@ void bdrv_warn(BlockDriverState *bs, const char *format, ...)
     va_start(ap, format);
     context_vwarn(bs->priv->ctx, format, ap);
     va_end(ap);
+}
+
+void bdrv_notice(BlockDriverState *bs, const char *format, ...)
+{
+    CairnContext *ctx = bs->priv->ctx;
+    g_autofree char *text = NULL;
+    va_list ap;
+
+    if (!ctx->notice_func) {
+        return;
+    }
+    va_start(ap, format);
+    text = g_strdup_vprintf(format, ap);
+    va_end(ap);
+    ctx->notice_func(text, ctx->notice_opaque);
 }
 
 /* ---- lists ---- */

@@ -329,11 +329,14 @@ CAIRN_API bool blk_change_backing_file(BlockBackend *blk, const char *name, cons
                                        GError **error);
 
 /*
- * Breakpoints of the first node below @blk whose driver has them ("blkdebug"): a request that comes to @event stops there
- * until it is resumed. Outside coroutines, from any thread; they do not wait. ENOTSUP: no such node; ENOENT: no such tag.
+ * Breakpoints of the first node below @blk whose driver has them ("blkdebug"): the next request that comes to @event stops
+ * there until it is resumed. Outside coroutines, from any thread. ENOTSUP: no such node; ENOENT: no such tag.
+ * Resuming, removing and asking wait for no other call, so they also work while another thread waits for just that
+ * request (a drain). Closing a backend removes the breakpoints that were set by it.
  */
 CAIRN_API bool blk_debug_breakpoint(BlockBackend *blk, const char *event, const char *tag,
                                     GError **error);
+/** blk_debug_remove_breakpoint: requests that stand at @tag go on. */
 CAIRN_API bool blk_debug_remove_breakpoint(BlockBackend *blk, const char *tag, GError **error);
 CAIRN_API bool blk_debug_resume(BlockBackend *blk, const char *tag, GError **error);
 /** blk_debug_is_suspended: 1 a request stands at @tag, 0 none does yet, -ENOENT or -ENOTSUP. */
@@ -370,6 +373,12 @@ typedef void BlockWarnFunc(const char *text, void *opaque);
 /** cairn_context_set_warn_func: who hears warnings of this context; default: nobody. */
 CAIRN_API void cairn_context_set_warn_func(CairnContext *ctx, BlockWarnFunc *func,
                                            void *opaque);
+/**
+ * cairn_context_set_notice_func: who hears what is no warning: "blkdebug: Suspended request 'TAG'", told in that request's
+ * coroutine, and "blkdebug: Resuming request 'TAG'", in that order. Default: nobody.
+ */
+CAIRN_API void cairn_context_set_notice_func(CairnContext *ctx, BlockWarnFunc *func,
+                                             void *opaque);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BlockBackend, blk_unref)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BlockCreate, blk_create_free)

@@ -220,8 +220,9 @@ struct BlockDriver {
     /* Something happens to a request of this node ("pwritev_rmw_head"): test drivers fail or suspend it. Absent: nothing. */
     void coroutine_fn (*bdrv_co_debug_event)(BlockDriverState *bs, const char *event);
     /*
-     * Breakpoints, by blk_debug_breakpoint() and the like; all four or none. They run outside coroutines, also while requests
-     * of the node run. Absent: the file child is asked. @is_suspended: 1, 0 or -ENOENT.
+     * Breakpoints, by blk_debug_breakpoint() and the like; all four or none. They run outside coroutines, without the
+     * control lock but the first, also while requests of the node run or a drain waits for them; they wait for nothing.
+     * Absent: the file or filtered child is asked. @remove with @tag NULL: all there are. @is_suspended: 1, 0 or -ENOENT.
      */
     bool (*bdrv_debug_breakpoint)(BlockDriverState *bs, const char *event, const char *tag,
                                   GError **error);
@@ -273,8 +274,9 @@ CAIRN_API CairnContext *bdrv_get_context(BlockDriverState *bs);
 CAIRN_API CairnSecrets *bdrv_get_secrets(BlockDriverState *bs);
 CAIRN_API CairnSecrets *cairn_context_get_secrets(CairnContext *ctx);
 CAIRN_API bool bdrv_is_restricted(BlockDriverState *bs);
-/** bdrv_warn: to the context's warning callback. */
+/** bdrv_warn, bdrv_notice: to the context's callback for warnings, or for what is none. Any thread. */
 CAIRN_API void bdrv_warn(BlockDriverState *bs, const char *format, ...) G_GNUC_PRINTF(2, 3);
+CAIRN_API void bdrv_notice(BlockDriverState *bs, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 /** bdrv_add_blocker: @operation ("migration") is blocked while the node lives. @format may name the node by its node_name. */
 CAIRN_API void bdrv_add_blocker(BlockDriverState *bs, const char *operation,

@@ -40,11 +40,18 @@ static void context_print_warning(const char *text, void *opaque)
     }
 }
 
+/* Not a warning but what was asked for: which request stands at a breakpoint. */
+static void context_print_notice(const char *text, void *opaque)
+{
+    puts(text);
+}
+
 CairnContext *tool_context_new(bool strict)
 {
     CairnContext *ctx = cairn_context_new();
 
     cairn_context_set_warn_func(ctx, context_print_warning, NULL);
+    cairn_context_set_notice_func(ctx, context_print_notice, NULL);
     if (!strict) {
         cairn_context_set_image_policy(ctx, CAIRN_IMAGE_POLICY_ALLOW_ALL);
     }
