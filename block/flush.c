@@ -4,7 +4,9 @@
  *
  * 1. flushed_gen is a value that write_gen had before a flush began that succeeded: where both are
  *    equal nothing has ended since, and there is nothing to do.
- * 2. cache.no-flush leaves out the host's sync (that of protocol nodes), never a format's own order
+ * 2. The node whose data is flushed, if it stands below another, hears flush_to_os of every flush
+ *    of that one, flush_to_disk where there is something to do and flushes are not ignored.
+ * 3. cache.no-flush leaves out the host's sync (that of protocol nodes), never a format's own order
  *    of writes.
  */
 #include "block/io-int.h"
@@ -28,9 +30,10 @@ static int coroutine_fn flush_children(BlockDriverState *bs)
     return result;
 }
 
+/* A filter stands at the bottom by its name only: formats may stand below it. */
 static int coroutine_fn flush_driver(BlockDriverState *bs)
 {
-    if (bs->drv->protocol_name && bs->open_flags & BLK_O_NO_FLUSH) {
+    if (bs->drv->protocol_name && !bs->drv->is_filter && bs->open_flags & BLK_O_NO_FLUSH) {
         return 0;
     }
     if (bs->drv->bdrv_co_flush) {
@@ -50,14 +53,31 @@ static void flush_note(BdrvNodePrivate *p, gint gen)
     }
 }
 
+static void coroutine_fn flush_announce(BlockDriverState *bs, const char *event)
+{
+    BdrvChild *child = bs->file ? bs->file : bdrv_filtered_child(bs);
+
+    if (child) {
+        bdrv_co_debug_event(child->bs, event);
+    }
+}
+
 int coroutine_fn bdrv_co_flush_bs(BlockDriverState *bs)
 {
     BdrvNodePrivate *p = bs->priv;
-    gint gen = g_atomic_int_get(&p->write_gen);
+    gint gen;
     int ret;
 
-    if (bs->read_only || gen == g_atomic_int_get(&p->flushed_gen)) {
+    if (bs->read_only) {
         return 0;
+    }
+    flush_announce(bs, "flush_to_os");
+    gen = g_atomic_int_get(&p->write_gen);
+    if (gen == g_atomic_int_get(&p->flushed_gen)) {
+        return 0;
+    }
+    if (!(bs->open_flags & BLK_O_NO_FLUSH)) {
+        flush_announce(bs, "flush_to_disk");
     }
     ret = flush_driver(bs);
     if (ret >= 0) {

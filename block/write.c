@@ -6,6 +6,8 @@
  *    begins after its completion covers it.
  * 2. A partial block is read, changed and written back with the block to itself (overlap.c).
  * 3. FUA that the driver does not take is a flush after the write.
+ * 4. Test drivers hear of each write on their node: pwritev before it, pwritev_done after it, and
+ *    what is read for it between pwritev_rmw_* and pwritev_rmw_after_*.
  */
 #include "block/io-int.h"
 
@@ -71,61 +73,135 @@ int coroutine_fn bdrv_co_check_write(BdrvChild *child, int64_t offset, int64_t b
 
 /* ---- read-modify-write ----------------------------------------------------- */
 
-/* The blocks of a short range in one buffer: read what the write leaves, put the data in, write. */
-static int coroutine_fn write_blocks(BlockDriverState *bs, int64_t offset, int64_t bytes,
-                                     const IOVector *iov, size_t iov_offset, int flags)
+/* The blocks around a short range in one buffer. */
+typedef struct WriteBlocks {
+    BlockDriverState *bs;
+    int64_t start, stop;        /* bytes: the whole blocks */
+    uint8_t *buf;
+} WriteBlocks;
+
+/* Reads what the write will leave in its first and its last block. A single block is read once. */
+static int coroutine_fn write_blocks_read(WriteBlocks *w, bool has_head, bool has_tail)
 {
-    int64_t align = bs->bl.request_alignment;
-    int64_t start = io_align_down(bs, offset), stop = io_align_up(bs, offset + bytes);
-    uint8_t *buf = bdrv_buffer_alloc(bs, stop - start);
-    IOVector vector;
+    int64_t align = w->bs->bl.request_alignment, tail = w->stop - w->start - align;
+    bool is_one_read = has_head && has_tail && !tail;
     int ret = 0;
 
-    if (!buf) {
-        return -ENOMEM;
-    }
-    if (offset > start) {
-        bdrv_co_debug_event(bs, "pwritev_rmw_head");
-        ret = io_read_buffer(bs, start, align, buf);
-        bdrv_co_debug_event(bs, "pwritev_rmw_after_head");
-    }
-    if (ret >= 0 && offset + bytes < stop && (offset == start || stop - start > align)) {
-        bdrv_co_debug_event(bs, "pwritev_rmw_tail");
-        ret = io_read_buffer(bs, stop - align, align, buf + (stop - start - align));
-        bdrv_co_debug_event(bs, "pwritev_rmw_after_tail");
-    }
-    if (ret >= 0) {
-        if (iov) {
-            io_vector_to_buf_at(iov, iov_offset, buf + (offset - start), bytes);
-        } else {
-            memset(buf + (offset - start), 0, bytes);
+    if (has_head) {
+        bdrv_co_debug_event(w->bs, "pwritev_rmw_head");
+        if (is_one_read) {
+            bdrv_co_debug_event(w->bs, "pwritev_rmw_tail");
         }
-        io_vector_init_buf(&vector, buf, stop - start);
-        ret = io_aligned(bs, start, stop - start, &vector, 0, flags, io_driver_pwritev, true);
+        ret = io_read_buffer(w->bs, w->start, align, w->buf);
+        if (ret < 0) {
+            return ret;
+        }
+        bdrv_co_debug_event(w->bs, "pwritev_rmw_after_head");
     }
-    bdrv_buffer_free(buf);
+    if (has_tail && !is_one_read) {
+        bdrv_co_debug_event(w->bs, "pwritev_rmw_tail");
+        ret = io_read_buffer(w->bs, w->stop - align, align, w->buf + tail);
+    }
+    if (has_tail && ret >= 0) {
+        bdrv_co_debug_event(w->bs, "pwritev_rmw_after_tail");
+    }
     return ret;
 }
 
-int coroutine_fn io_write_unaligned(BlockDriverState *bs, int64_t offset, int64_t bytes,
+/* Makes the blocks what they shall be on disk. Free w->buf in any case. */
+static int coroutine_fn write_blocks_fill(WriteBlocks *w, int64_t offset, int64_t bytes,
+                                          const IOVector *iov, size_t iov_offset)
+{
+    int ret;
+
+    w->start = io_align_down(w->bs, offset);
+    w->stop = io_align_up(w->bs, offset + bytes);
+    w->buf = bdrv_buffer_alloc(w->bs, w->stop - w->start);
+    if (!w->buf) {
+        return -ENOMEM;
+    }
+    ret = write_blocks_read(w, offset > w->start, offset + bytes < w->stop);
+    if (ret < 0) {
+        return ret;
+    }
+    if (iov) {
+        io_vector_to_buf_at(iov, iov_offset, w->buf + (offset - w->start), bytes);
+    } else {
+        memset(w->buf + (offset - w->start), 0, bytes);
+    }
+    return 0;
+}
+
+static int coroutine_fn write_blocks_write(const WriteBlocks *w, int flags)
+{
+    int64_t bytes = w->stop - w->start;
+    IOVector vector;
+
+    io_vector_init_buf(&vector, w->buf, bytes);
+    return io_aligned(w->bs, w->start, bytes, &vector, 0, flags, io_driver_pwritev, true);
+}
+
+static int coroutine_fn write_short(BlockDriverState *bs, int64_t offset, int64_t bytes,
                                     const IOVector *iov, int flags)
+{
+    WriteBlocks w = { .bs = bs };
+    int ret = write_blocks_fill(&w, offset, bytes, iov, 0);
+
+    if (ret >= 0) {
+        bdrv_co_debug_event(bs, "pwritev");
+        ret = write_blocks_write(&w, flags);
+        bdrv_co_debug_event(bs, "pwritev_done");
+    }
+    bdrv_buffer_free(w.buf);
+    return ret;
+}
+
+/* One end of a long write. */
+static int coroutine_fn write_end(BlockDriverState *bs, int64_t offset, int64_t bytes,
+                                  const IOVector *iov, size_t iov_offset, int flags)
+{
+    WriteBlocks w = { .bs = bs };
+    int ret = write_blocks_fill(&w, offset, bytes, iov, iov_offset);
+
+    if (ret >= 0) {
+        ret = write_blocks_write(&w, flags);
+    }
+    bdrv_buffer_free(w.buf);
+    return ret;
+}
+
+/* What lies between the ends needs no copy. */
+static int coroutine_fn write_long(BlockDriverState *bs, int64_t offset, int64_t bytes,
+                                   const IOVector *iov, int flags)
 {
     int64_t first = io_align_up(bs, offset), last = io_align_down(bs, offset + bytes);
     int ret = 0;
 
-    if (!iov || last - first < IO_BOUNCE_BYTES) {
-        return write_blocks(bs, offset, bytes, iov, 0, flags);
-    }
     if (first > offset) {
-        ret = write_blocks(bs, offset, first - offset, iov, 0, flags);
+        ret = write_end(bs, offset, first - offset, iov, 0, flags);
     }
     if (ret >= 0) {
         ret = io_aligned(bs, first, last - first, iov, first - offset, flags,
                          io_driver_pwritev, true);
     }
     if (ret >= 0 && offset + bytes > last) {
-        ret = write_blocks(bs, last, offset + bytes - last, iov, last - offset, flags);
+        ret = write_end(bs, last, offset + bytes - last, iov, last - offset, flags);
     }
+    return ret;
+}
+
+int coroutine_fn io_write_unaligned(BlockDriverState *bs, int64_t offset, int64_t bytes,
+                                    const IOVector *iov, int flags)
+{
+    int64_t whole = io_align_down(bs, offset + bytes) - io_align_up(bs, offset);
+    int ret;
+
+    if (!iov || whole < IO_BOUNCE_BYTES) {
+        return write_short(bs, offset, bytes, iov, flags);
+    }
+    bdrv_co_debug_event(bs, "pwritev");
+    ret = write_long(bs, offset, bytes, iov, flags);
+    bdrv_co_debug_event(bs, "pwritev_done");
     return ret;
 }
 
@@ -154,10 +230,10 @@ static int coroutine_fn write_tracked(BlockDriverState *bs, int64_t offset, int6
     if (ret >= 0 && is_aligned) {
         bdrv_co_debug_event(bs, "pwritev");
         ret = io_aligned(bs, offset, bytes, iov, 0, flags, io_driver_pwritev, true);
+        bdrv_co_debug_event(bs, "pwritev_done");
     } else if (ret >= 0) {
         ret = io_write_unaligned(bs, offset, bytes, iov, flags);
     }
-    bdrv_co_debug_event(bs, "pwritev_done");
     io_write_done(bs, offset, bytes, ret >= 0);
     tracked_request_end(&req);
     return ret;

@@ -102,8 +102,10 @@ static int coroutine_fn zeroes_parts(BlockDriverState *bs, int64_t offset, int64
     if (first > offset) {
         ret = io_write_unaligned(bs, offset, first - offset, NULL, flags);
     }
-    if (ret >= 0) {
+    if (ret >= 0 && last > first) {
+        bdrv_co_debug_event(bs, "pwritev_zero");
         ret = zeroes_aligned(bs, first, last - first, flags);
+        bdrv_co_debug_event(bs, "pwritev_done");
     }
     if (ret >= 0 && stop > last) {
         ret = io_write_unaligned(bs, last, stop - last, NULL, flags);
@@ -129,7 +131,6 @@ static int coroutine_fn zeroes_tracked(BlockDriverState *bs, int64_t offset, int
         ret = io_guard_check(bs, offset, bytes, NULL);
     }
     if (ret >= 0) {
-        bdrv_co_debug_event(bs, "pwritev_zero");
         ret = zeroes_parts(bs, offset, bytes, flags);
     }
     io_write_done(bs, offset, bytes, ret >= 0);

@@ -166,6 +166,7 @@ static int coroutine_fn raw_co_preadv(BlockDriverState *bs, int64_t offset, int6
     if (!raw_map(bs->opaque, &offset, bytes)) {
         return -EIO;
     }
+    bdrv_co_debug_event(bs->file->bs, "read_aio");
     return bdrv_co_preadv(bs->file, offset, bytes, iov, flags);
 }
 
@@ -183,7 +184,11 @@ static int coroutine_fn raw_co_pwritev(BlockDriverState *bs, int64_t offset, int
 {
     int ret = raw_map_write(bs->opaque, &offset, bytes);
 
-    return ret < 0 ? ret : bdrv_co_pwritev(bs->file, offset, bytes, iov, flags);
+    if (ret < 0) {
+        return ret;
+    }
+    bdrv_co_debug_event(bs->file->bs, "write_aio");
+    return bdrv_co_pwritev(bs->file, offset, bytes, iov, flags);
 }
 
 static int coroutine_fn raw_co_pwrite_zeroes(BlockDriverState *bs, int64_t offset, int64_t bytes,
