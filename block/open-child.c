@@ -78,21 +78,24 @@ static void child_follow_read_only(BlockDriverState *bs, const BlockDriverState 
 }
 
 /* @node: NULL: it could not be opened. */
-static bool child_attach(BlockDriverState *bs, BlockDriverState *node, const char *name,
-                         BdrvChildRole role, GError **error)
+static BdrvChild *child_attach(BlockDriverState *bs, BlockDriverState *node, const char *name,
+                               BdrvChildRole role, GError **error)
 {
+    BdrvChild *child;
+
     if (!node) {
-        return false;
+        return NULL;
     }
     child_follow_read_only(bs, node, role);
-    if (!bdrv_attach_child(bs, node, name, role, error)) {
-        return false;
+    child = bdrv_attach_child(bs, node, name, role, error);
+    if (!child) {
+        return NULL;
     }
     if (!strcmp(name, "file") && !bs->filename[0]) {
         g_free(bs->filename);
         bs->filename = g_strdup(node->filename);
     }
-    return true;
+    return child;
 }
 
 bool bdrv_open_child(BlockDriverState *bs, const char *name, BdrvChildRole role,
@@ -106,11 +109,14 @@ bool bdrv_open_child(BlockDriverState *bs, const char *name, BdrvChildRole role,
     if (!node) {
         node = bdrv_open_child_node(bs, name, role, error);
     }
-    return child_attach(bs, node, name, role, error);
+    return child_attach(bs, node, name, role, error) != NULL;
 }
 
 bool bdrv_open_child_named(BlockDriverState *bs, const char *name, const char *filename,
-                           BdrvChildRole role, GError **error)
+                           BdrvChildRole role, BdrvChild **child, GError **error)
 {
-    return child_attach(bs, child_open_node(bs, name, filename, role, error), name, role, error);
+    BlockDriverState *node = child_open_node(bs, name, filename, role, error);
+
+    *child = child_attach(bs, node, name, role, error);
+    return *child != NULL;
 }

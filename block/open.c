@@ -279,6 +279,7 @@ void bdrv_refuse_option(const BlockDriver *drv, const char *key, GError **error)
     for (const OptionDesc *desc = drv->runtime_options; desc && desc->name; desc++) {
         g_string_append_printf(names, "%s%s", names->len ? ", " : "", desc->name);
     }
+    g_strdelimit(names->str, "#", 'N');
     if (names->len) {
         cairn_error_append_hint(error, "Its own options are: %s.", names->str);
     }

@@ -7,6 +7,7 @@
 #include "block/drivers.h"
 
 static const BlockDriver *const builtin_drivers[] = {
+    &bdrv_blkdebug,
     &bdrv_file,
     &bdrv_host_cdrom,
     &bdrv_host_device,

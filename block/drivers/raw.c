@@ -90,9 +90,13 @@ static bool raw_check_file(BlockDriverState *bs, const RawState *s, GError **err
     return raw_check_range(s, length, error);
 }
 
-/* What the file can do with a request, raw can: it only moves it. The file may become another one. */
+/*
+ * What the file can do with a request, raw can: it only moves it. The file may become another one.
+ * It is also the file, if any, that reads blocks in order to write parts of them.
+ */
 static bool raw_refresh_limits(BlockDriverState *bs, GError **error)
 {
+    bs->bl.request_alignment = 1;
     bs->supported_write_flags = bs->file->bs->supported_write_flags & BDRV_REQ_FUA;
     bs->supported_zero_flags = bs->file->bs->supported_zero_flags &
                                (BDRV_REQ_FUA | BDRV_REQ_MAY_UNMAP | BDRV_REQ_NO_FALLBACK);

@@ -250,12 +250,13 @@ CAIRN_API bool bdrv_open_child(BlockDriverState *bs, const char *name,
 
 /**
  * bdrv_open_child_named:
- * As bdrv_open_child(), for a child that the driver's own options name by @filename (a path, "proto:...",
- * "json:{...}"); options "NAME.*" are added. @filename NULL: the options alone say what it is.
+ * As bdrv_open_child(), for a child that is not called "file", or that the driver's own options name.
+ * @filename: a path, "proto:..." or "json:{...}", to which options "NAME.*" are added; NULL: these alone say what it is
+ * @child: set to the edge, which is the node's as long as it is open
  */
 CAIRN_API bool bdrv_open_child_named(BlockDriverState *bs, const char *name,
                                      const char *filename, BdrvChildRole role,
-                                     GError **error);
+                                     BdrvChild **child, GError **error);
 
 /** bdrv_default_perms: the usual needs of filters, formats and backing files, by @role. */
 CAIRN_API void bdrv_default_perms(BlockDriverState *bs, BdrvChild *child,

@@ -4,6 +4,7 @@
 import json
 
 TYPE_NAMES = {"str": "string", "bool": "on|off", "int": "number", "size": "size"}
+MAX_CHOICES = 8
 TITLES = {"runtime": "Runtime options", "create": "Creation options"}
 
 
@@ -14,7 +15,10 @@ def structs_of(schema, driver):
 
 
 def value_text(option):
-    return "|".join(option.choices) if option.choices else TYPE_NAMES[option.type]
+    """The choices, unless there are so many that the page has to tell of them."""
+    if option.choices and len(option.choices) <= MAX_CHOICES:
+        return "|".join(option.choices)
+    return "name" if option.choices else TYPE_NAMES[option.type]
 
 
 def display_name(option):

@@ -482,6 +482,19 @@ static inline MemState *mem_state(BlockBackend *blk)
     return bs->drv == &bdrv_mem ? bs->opaque : bs->file->bs->opaque;
 }
 
+/* The state of the first mem node below the root, through formats and filters. */
+static inline MemState *mem_below(BlockBackend *blk)
+{
+    BlockDriverState *bs = blk->root->bs;
+
+    while (bs->drv != &bdrv_mem) {
+        BdrvChild *child = bs->file ? bs->file : bdrv_filtered_child(bs);
+
+        bs = child->bs;
+    }
+    return bs->opaque;
+}
+
 static inline void mem_fill(uint8_t *buf, size_t bytes, guint32 seed)
 {
     g_autoptr(GRand) rand = g_rand_new_with_seed(seed);

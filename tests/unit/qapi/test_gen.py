@@ -146,6 +146,11 @@ class Output(unittest.TestCase):
         self.assertIn(".BI shades.N= red|deep\\-blue|2nd", text)
         self.assertIn("(default 32M)", text)
 
+    def test_many_choices_are_not_listed(self):
+        entries = [{"enum": "E", "values": [chr(ord("a") + i) for i in range(9)]},
+                   struct(member("e", "E"), options="runtime", driver="d")]
+        self.assertIn(".BI e= name", emit_manual.roff(schema.Schema(entries), "d"))
+
     def test_roff_lines_never_look_like_requests(self):
         self.assertEqual(emit_manual.roff_escape(".x"), "\\&.x")
         self.assertEqual(emit_manual.roff_escape("a\\b-c"), "a\\eb\\-c")
