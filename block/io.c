@@ -227,11 +227,13 @@ int coroutine_fn bdrv_co_preadv(BdrvChild *child, int64_t offset, int64_t bytes,
 {
     BlockDriverState *bs = child->bs;
     int64_t length = __atomic_load_n(&bs->priv->length, __ATOMIC_ACQUIRE);
+    int ret;
 
     g_assert(bytes == (int64_t)iov->size);
     if (range_fits(offset, bytes, length) && bytes <= BDRV_REQUEST_MAX_BYTES && bytes
         && io_is_aligned(bs, offset, bytes) && io_is_direct(bs, bytes, iov)) {
-        return MIN(io_driver_preadv(bs, offset, bytes, iov, flags), 0);
+        ret = io_driver_preadv(bs, offset, bytes, iov, flags);
+        return MIN(ret, 0);
     }
     return io_read_slow(bs, offset, bytes, iov, flags);
 }

@@ -45,6 +45,21 @@ static void test_range(void)
     io_close(&f);
 }
 
+/* Whether the length is known yet or not, a driver that fails is not asked again. */
+static void test_failed_read(void)
+{
+    uint8_t buf[512];
+    IoFixture f;
+
+    io_open(&f, "driver=mem,size=1M", 0);
+    f.mem->fail = ENOSPC;
+    g_assert_cmpint(blk_pread(f.blk, 0, sizeof(buf), buf), ==, -ENOSPC);
+    g_assert_cmpint(f.mem->reads, ==, 1);
+    g_assert_cmpint(blk_pread(f.blk, 0, sizeof(buf), buf), ==, -ENOSPC);
+    g_assert_cmpint(f.mem->reads, ==, 2);
+    io_close(&f);
+}
+
 static void test_padding_reads_zero(void)
 {
     uint8_t buf[1024];
@@ -363,6 +378,7 @@ int main(int argc, char **argv)
 
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/io/range/outside-the-image/is-eio", test_range);
+    g_test_add_func("/io/read/failure/is-asked-for-once", test_failed_read);
     g_test_add_func("/io/padding/last-sector-of-a-short-file/reads-as-zero",
                     test_padding_reads_zero);
     g_test_add_func("/io/padding/write-into-it/extends-the-file", test_padding_write_extends);
