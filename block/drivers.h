@@ -6,6 +6,7 @@
 #include <cairn/driver.h>
 
 extern const BlockDriver bdrv_blkdebug;
+extern const BlockDriver bdrv_blkverify;
 extern const BlockDriver bdrv_file;
 extern const BlockDriver bdrv_host_cdrom;
 extern const BlockDriver bdrv_host_device;

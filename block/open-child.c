@@ -33,7 +33,7 @@ static int child_flags(BlockDriverState *bs, const char *filename, BdrvChildRole
 
     if (filename && !(flags & BDRV_O_PROTOCOL)
         && bs->priv->ctx->policy == CAIRN_IMAGE_POLICY_ALLOW_ALL) {
-        flags |= BLK_O_PROBE;
+        flags |= BLK_O_PROBE | BLK_O_WARN_PROBE;
     }
     return flags;
 }

@@ -8,6 +8,7 @@
 
 static const BlockDriver *const builtin_drivers[] = {
     &bdrv_blkdebug,
+    &bdrv_blkverify,
     &bdrv_file,
     &bdrv_host_cdrom,
     &bdrv_host_device,

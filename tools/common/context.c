@@ -24,15 +24,15 @@ static bool context_is_new_warning(const char *text)
 }
 
 /*
- * The warning about a guessed format is a block of its own and carries no prefix: scripts know it
- * so.
+ * Scripts know these without the program's name: what is said of a guessed format, and by
+ * blkverify.
  */
 static void context_print_warning(const char *text, void *opaque)
 {
     if (!context_is_new_warning(text)) {
         return;
     }
-    if (g_str_has_prefix(text, "WARNING: ")) {
+    if (g_str_has_prefix(text, "WARNING: ") || g_str_has_prefix(text, "blkverify: ")) {
         fflush(stdout);
         fprintf(stderr, "%s\n", text);
     } else {
