@@ -401,6 +401,14 @@ static int coroutine_fn blkdebug_co_pdiscard(BlockDriverState *bs, int64_t offse
     return inside < 0 ? (int)inside : bdrv_co_pdiscard(s->image, offset, inside);
 }
 
+/* The bytes have to come by here. */
+static int coroutine_fn blkdebug_co_copy_range_from(BlockDriverState *bs, int64_t offset,
+                                                    BdrvChild *target, int64_t target_offset,
+                                                    int64_t bytes)
+{
+    return -ENOTSUP;
+}
+
 /* A flush that is ignored cannot fail; the image may still have an order of writes to keep. */
 static int coroutine_fn blkdebug_co_flush(BlockDriverState *bs)
 {
@@ -518,6 +526,7 @@ const BlockDriver bdrv_blkdebug = {
     .bdrv_co_pwritev_compressed      = blkdebug_co_pwritev_compressed,
     .bdrv_co_pwrite_zeroes           = blkdebug_co_pwrite_zeroes,
     .bdrv_co_pdiscard                = blkdebug_co_pdiscard,
+    .bdrv_co_copy_range_from         = blkdebug_co_copy_range_from,
     .bdrv_co_flush                   = blkdebug_co_flush,
     .bdrv_co_block_status            = blkdebug_co_block_status,
     .bdrv_co_debug_event             = blkdebug_co_debug_event,

@@ -344,6 +344,14 @@ static int coroutine_fn verify_co_pdiscard(BlockDriverState *bs, int64_t offset,
     return ret < 0 ? ret : copied;
 }
 
+/* The bytes have to come by here. */
+static int coroutine_fn verify_co_copy_range_from(BlockDriverState *bs, int64_t offset,
+                                                  BdrvChild *target, int64_t target_offset,
+                                                  int64_t bytes)
+{
+    return -ENOTSUP;
+}
+
 static int coroutine_fn verify_co_flush(BlockDriverState *bs)
 {
     VerifyState *s = bs->opaque;
@@ -384,6 +392,7 @@ const BlockDriver bdrv_blkverify = {
     .bdrv_co_pwritev_compressed      = verify_co_pwritev_compressed,
     .bdrv_co_pwrite_zeroes           = verify_co_pwrite_zeroes,
     .bdrv_co_pdiscard                = verify_co_pdiscard,
+    .bdrv_co_copy_range_from         = verify_co_copy_range_from,
     .bdrv_co_flush                   = verify_co_flush,
     .bdrv_co_truncate                = verify_co_truncate,
 };

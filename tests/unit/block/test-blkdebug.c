@@ -311,6 +311,39 @@ static void test_compressed(void)
     dbg_close(&f);
 }
 
+typedef struct DbgCopy {
+    BlockBackend *blk;
+    int ret;
+    bool is_done;
+} DbgCopy;
+
+static void coroutine_fn dbg_co_copy(void *opaque)
+{
+    DbgCopy *c = opaque;
+
+    c->ret = blk_co_copy_range(c->blk, 0, c->blk, 65536, 4096);
+    c->is_done = true;
+}
+
+/* The host must not make copies behind a rule's back. */
+static void test_copy_range(void)
+{
+    static const char *const options[] = {
+        "driver=raw,file.driver=blkdebug,file.image.driver=mem",
+        "driver=raw,file.driver=blkverify,file.raw.driver=mem,file.test.driver=mem",
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(options); i++) {
+        g_autoptr(CairnContext) ctx = mem_context();
+        g_autoptr(BlockBackend) blk = mem_open_blk(ctx, options[i], BLK_O_RDWR);
+        DbgCopy copy = { .blk = blk };
+
+        coroutine_enter(coroutine_create(dbg_co_copy, &copy));
+        aio_context_poll_until(aio_context_ensure(), &copy.is_done);
+        g_assert_cmpint(copy.ret, ==, -ENOTSUP);
+    }
+}
+
 /* The k-th request fails, and no other, whatever stands above. */
 static void test_nth(void)
 {
@@ -733,6 +766,7 @@ int main(int argc, char **argv)
     g_test_add_func("/blkdebug/pass/fua-is-kept", test_fua);
     g_test_add_func("/blkdebug/pass/status-is-the-images", test_status);
     g_test_add_func("/blkdebug/pass/compressed-writes-are-writes", test_compressed);
+    g_test_add_func("/blkdebug/pass/no-copies-by-the-host", test_copy_range);
     g_test_add_func("/blkdebug/skip/just-the-nth-fails", test_nth);
     g_test_add_func("/blkdebug/state/just-the-third-fails", test_states);
     g_test_add_func("/blkdebug/flush/ignored-cannot-fail", test_ignored_flush);
