@@ -69,6 +69,8 @@ class Fixtures:
         data = [(0, pattern(64 * KIB, 1)), (128 * KIB, pattern(64 * KIB, 2)),
                 (700 * KIB, b"text " * 2000)]
         self.raw("z.raw", 256 * KIB, [])
+        self.raw("same256.raw", 256 * KIB, [])
+        self.raw("s1m.raw", MIB, [])
         self.raw("s.raw", MIB, data)
         self.raw("same.raw", MIB, data)
         self.raw("diff.raw", MIB, data + [(66047, b"\x01")])
@@ -134,8 +136,21 @@ class Fixtures:
         self.patched("corrupt.qcow", "c.qcow", data, b"\xff" * 64)
         self.img("create", "-q", "-f", "qcow2", "two.qcow2", "1M")
 
+    def build_rules(self):
+        texts = {
+            "rules.cfg": '# one of each\n[set-state]\nevent = "write_aio"\nnew_state = "2"\n\n'
+                         '[inject-error "first"]\nevent = "read_aio"\nstate = "2"\nerrno = "28"\n',
+            "bad-event.cfg": '[inject-error]\nevent = "foo"\n',
+            "bad-name.cfg": '[inject-error]\nevent = "none"\nbogus = "1"\n',
+            "no-event.cfg": '[inject-error]\nerrno = "5"\n',
+            "no-group.cfg": 'event = "none"\n',
+        }
+        for name, text in texts.items():
+            self.raw(name, len(text), [(0, text.encode())])
+
     def build(self):
         self.build_raw()
+        self.build_rules()
         self.build_qcow()
         self.build_chains()
         self.build_broken()

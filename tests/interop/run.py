@@ -17,6 +17,7 @@ import tempfile
 import busy
 import cases
 import compare
+import debug_cases
 import differences
 import differences_manage
 import exchange
@@ -35,7 +36,8 @@ def normalize(text):
     return re.sub(r"(    \((?!0\.00|100\.00)\d+\.\d+/100%\)\r)+", "", text)
 
 
-SUITE = compare.Suite("qemu-img", list(cases.all_cases()), differences.DIFFERENCES,
+SUITE = compare.Suite("qemu-img", [*cases.all_cases(), *debug_cases.img_cases()],
+                      {**differences.DIFFERENCES, **debug_cases.IMG_DIFFERENCES},
                       differences.ADDED_LINES, normalize)
 
 

@@ -13,6 +13,7 @@ import sys
 import tempfile
 
 import compare
+import debug_cases
 import fixtures
 import io_cases
 import io_differences
@@ -34,7 +35,8 @@ def normalize(text):
     return re.sub(r"^qemu-io version .*", "VERSION", text, flags=re.S)
 
 
-SUITE = compare.Suite("qemu-io", list(io_cases.all_cases()), io_differences.DIFFERENCES,
+SUITE = compare.Suite("qemu-io", [*io_cases.all_cases(), *debug_cases.io_cases()],
+                      {**io_differences.DIFFERENCES, **debug_cases.IO_DIFFERENCES},
                       io_differences.ADDED_LINES, normalize)
 
 

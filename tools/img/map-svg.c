@@ -75,7 +75,7 @@ static bool svg_collect(SvgRow *row, BlockBackend *blk, SvgStatusFunc *ask, int 
         bool is_held = status.flags & BDRV_BLOCK_ALLOCATED;
 
         if (ret < 0 || status.bytes <= 0) {
-            cairn_set_error_errno(error, ret < 0 ? -ret : EIO, "Failed to read image metadata");
+            cairn_set_error_errno(error, ret < 0 ? -ret : EIO, "Could not read file metadata");
             return false;
         }
         if (is_held || ask == blk_block_status_chain) {

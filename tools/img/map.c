@@ -194,7 +194,7 @@ static bool map_walk(const MapArgs *args, BlockBackend *blk, int64_t end, MapPri
         MapEntry entry;
 
         if (ret < 0) {
-            cairn_set_error_errno(error, -ret, "Failed to read image metadata");
+            cairn_set_error_errno(error, -ret, "Could not read file metadata");
             return false;
         }
         entry = map_entry(offset, &status);
