@@ -275,16 +275,26 @@ static bool change_check_filter(BlockDriverState *filter, BlockDriverState *belo
     return false;
 }
 
+/* What the filter that @options name calls its child. Without such a driver opening says so. */
+static const char *change_filtered_name(CairnContext *ctx, const QDict *options)
+{
+    const char *name = qdict_get_try_str(options, "driver");
+    const BlockDriver *drv = name ? bdrv_find_format(ctx, name) : NULL;
+
+    return drv && drv->filtered_name ? drv->filtered_name : "file";
+}
+
 bool bdrv_insert_filter(BlockDriverState *below, const QDict *options, GError **error)
 {
+    CairnContext *ctx = below->priv->ctx;
     QDict *flat = qdict_clone_shallow(options);
     int flags = below->open_flags & ~BLK_O_PROBE;
     BlockDriverState *filter;
     bool ok;
 
     qdict_flatten(flat);
-    qdict_put_str(flat, "file", below->node_name);
-    filter = bdrv_open(below->priv->ctx, NULL, NULL, flat, flags, NULL, NULL, 0, error);
+    qdict_put_str(flat, change_filtered_name(ctx, flat), below->node_name);
+    filter = bdrv_open(ctx, NULL, NULL, flat, flags, NULL, NULL, 0, error);
     if (!filter) {
         return false;
     }

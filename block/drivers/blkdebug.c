@@ -512,6 +512,7 @@ const BlockDriver bdrv_blkdebug = {
     .protocol_name                   = "blkdebug",
     .instance_size                   = sizeof(BlkdebugState),
     .is_filter                       = true,
+    .filtered_name                   = "image",
     .runtime_options                 = qapi_options_BlockdevOptionsBlkdebug,
     .strong_runtime_opts             = blkdebug_strong_options,
     .bdrv_parse_filename             = blkdebug_parse_filename,

@@ -114,6 +114,7 @@ struct BlockDriver {
     size_t instance_size;       /* bytes of opaque */
     bool is_format;             /* interprets its file child; else it passes bytes or is a protocol */
     bool is_filter;             /* same content as its one FILTERED child; absent data slots pass through */
+    const char *filtered_name;  /* what a filter calls that child; absent: "file" */
     bool supports_backing;      /* may have a "backing" child */
     const OptionDesc *runtime_options;      /* absent: none */
     const OptionDesc *create_options;       /* absent: cannot be created */

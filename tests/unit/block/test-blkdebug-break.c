@@ -299,6 +299,18 @@ static void test_unused(BrkFixture *f, gconstpointer data)
     g_assert_cmpint(blk_debug_is_suspended(f->blk, "A"), ==, -ENOTSUP);
 }
 
+/* The node goes with its breakpoints, and takes none of the disk's users along. */
+static void test_filter_removed(BrkFixture *f, gconstpointer data)
+{
+    BrkWrite w;
+
+    brk_set(f, "pwritev", "A");
+    g_assert_true(blk_remove_filter(f->blk, NULL));
+    brk_start(f, &w, 0);
+    brk_finish(f, &w);
+    g_assert_cmpint(blk_close(f->blk), ==, 0);
+}
+
 /* ---- several threads --------------------------------------------------------------------- */
 
 static gpointer brk_thread_truncate(void *opaque)
@@ -424,6 +436,7 @@ int main(int argc, char **argv)
     ADD("/blkdebug-break/remove/resumes-who-stands-there", test_remove_resumes);
     ADD("/blkdebug-break/close/lets-go-on", test_close);
     ADD("/blkdebug-break/close/forgets-the-unused", test_unused);
+    ADD("/blkdebug-break/remove/of-the-filter-itself", test_filter_removed);
     ADD("/blkdebug-break/threads/resume-while-another-drains", test_resume_while_drained);
     ADD("/blkdebug-break/threads/stop-and-go", test_threads);
     ADD("/blkdebug-break/threads/close-lets-all-go-on", test_close_while_stopped);

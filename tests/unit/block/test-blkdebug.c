@@ -704,7 +704,7 @@ static void test_reopen(void)
     dbg_close(&f);
 }
 
-/* ---- in a graph ------------------------------------------------------------------------------- */
+/* ---- in a graph ---- */
 
 static void test_info(void)
 {
@@ -715,6 +715,27 @@ static void test_info(void)
     info = blk_get_image_info(f.blk, NULL);
     g_assert_false(qdict_haskey(info, "actual-size"));
     g_assert_cmpint(blk_get_cluster_size(f.blk), >, 0);
+    dbg_close(&f);
+}
+
+/* Faults for a disk that is running already; what is below stays as it is. */
+static void test_inserted(void)
+{
+    g_autoptr(QDict) options = qdict_new();
+    g_autoptr(GError) error = NULL;
+    DbgFixture f;
+
+    dbg_open(&f, "driver=mem,size=1M");
+    qdict_put_str(options, "driver", "blkdebug");
+    qdict_put_str(options, "inject-error.0.event", "none");
+    qdict_put_str(options, "inject-error.0.iotype", "write");
+    g_assert_cmpint(dbg_write(&f), ==, 0);
+    g_assert_true(blk_insert_filter(f.blk, options, &error));
+    g_assert_cmpstr(blk_get_format(f.blk), ==, "blkdebug");
+    g_assert_cmpint(dbg_write(&f), ==, -EIO);
+    g_assert_cmpint(dbg_read(&f), ==, 0);
+    g_assert_true(blk_remove_filter(f.blk, &error));
+    g_assert_cmpint(dbg_write(&f), ==, 0);
     dbg_close(&f);
 }
 
@@ -786,6 +807,7 @@ int main(int argc, char **argv)
     g_test_add_func("/blkdebug/restricted/list-holds-for-the-image-too", test_restricted);
     g_test_add_func("/blkdebug/reopen/keeps-the-rules", test_reopen);
     g_test_add_func("/blkdebug/info/is-the-images-but-for-its-space", test_info);
+    g_test_add_func("/blkdebug/graph/can-be-put-above-a-running-disk", test_inserted);
     g_test_add_func("/blkdebug/threads/count-together", test_threads);
     return g_test_run();
 }
