@@ -23,17 +23,26 @@ void suggest_driver(CairnContext *ctx, const char *name, bool protocols, GError 
     cairn_error_append_nearest(error, name, (const char *const *)names->pdata);
 }
 
+/* A list's index is the one that was written. */
+static void suggest_add_table(GPtrArray *names, const OptionDesc *table, const char *key)
+{
+    const char *digits = key + strcspn(key, "0123456789");
+    g_autofree char *index = g_strndup(digits, strspn(digits, "0123456789"));
+
+    for (; table && table->name; table++) {
+        g_auto(GStrv) parts = g_strsplit(table->name, "#", -1);
+
+        g_ptr_array_add(names, g_strjoinv(index[0] ? index : "0", parts));
+    }
+}
+
 void suggest_option(const OptionDesc *table, const OptionDesc *more, const char *key,
                     GError **error)
 {
-    g_autoptr(GPtrArray) names = g_ptr_array_new();
+    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
 
-    for (; table && table->name; table++) {
-        g_ptr_array_add(names, (void *)table->name);
-    }
-    for (; more && more->name; more++) {
-        g_ptr_array_add(names, (void *)more->name);
-    }
+    suggest_add_table(names, table, key);
+    suggest_add_table(names, more, key);
     g_ptr_array_add(names, NULL);
     cairn_error_append_nearest(error, key, (const char *const *)names->pdata);
 }

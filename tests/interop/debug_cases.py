@@ -321,7 +321,8 @@ IMG_DIFFERENCES = {
     "info --image-opts driver=blkverify,raw.filename=z.raw,test.driver=raw,test.file.filename=z.raw": differs(
         REOPENS, stdout=r'image: json:\{"driver": "blkverify", "raw": .*, "test": .*\}\}\}\n.*'),
     f"convert --image-opts -O raw {FAULTY} a": differs(
-        PRECISE, stderr="qemu-img: error while reading at byte 51200: Input/output error\n"),
+        PRECISE, stderr="qemu-img: error while reading at byte 51200: Input/output error\n",
+        files=["s.raw"]),
     f"compare --image-opts {FAULTY} driver=raw,file.filename=same.raw": differs(
         PRECISE, stderr=r"qemu-img: Error while reading offset 51200 of \S+: Input/output error\n"),
     "info blkverify:full.raw:z.raw": differs(
