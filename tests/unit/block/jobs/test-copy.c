@@ -8,7 +8,7 @@ typedef struct CopyRun {
     CairnContext *ctx;
     BlockCopy copy;
     JobControl control;
-    int taken, areas;
+    int taken;
     int ret;
 } CopyRun;
 
@@ -35,12 +35,16 @@ static bool coroutine_fn area_with_a_guest(BlockCopy *copy, int64_t *offset, int
 {
     CopyRun *run = copy->opaque;
 
+    if (run->taken == 4) {
+        return false;
+    }
     *offset = run->taken * 64 * OV_UNIT;
     *bytes = OV_UNIT;
     if (run->taken > 0) {
         ov_put(run->ctx, "source", run->taken * 64, 1, 7);
     }
-    return run->taken++ < 4;
+    run->taken++;
+    return true;
 }
 
 static void test_area_is_asked_for_when_taken(void)
