@@ -142,6 +142,7 @@ static int blk_flush_if_writable(BlockBackend *blk)
 int blk_close(BlockBackend *blk)
 {
     CairnContext *ctx = blk->ctx;
+    GPtrArray *drained;
     int ret;
 
     CTL_LOCK_GUARD(ctx);
@@ -149,11 +150,11 @@ int blk_close(BlockBackend *blk)
         return 0;
     }
     debug_release(blk);
-    drain_blk_begin(blk);
+    drained = drain_tree_begin(blk);
     ret = blk_flush_if_writable(blk);
     debug_forget(blk);
     bdrv_detach_child(g_steal_pointer(&blk->root));
-    drain_blk_end(blk);
+    drain_tree_end(blk, drained);
     return ret;
 }
 

@@ -171,6 +171,9 @@ void drain_all_begin(CairnContext *ctx);
 void drain_all_end(CairnContext *ctx);
 void drain_blk_begin(BlockBackend *blk);
 void drain_blk_end(BlockBackend *blk);
+/* As drain_blk_*, and the drivers below @blk (which is open) are told; under ctl. Takes the nodes along to the end. */
+GPtrArray *drain_tree_begin(BlockBackend *blk);
+void drain_tree_end(BlockBackend *blk, GPtrArray *nodes);
 
 /* Before a backend's last drain (debug.c): no request of it stays at a breakpoint. After it: forgets the node. */
 void debug_release(BlockBackend *blk);

@@ -16,8 +16,8 @@ static BlockDriverState *check_root(BlockBackend *blk, bool want_write, GError *
         return NULL;
     }
     /* A filter has nothing of its own to look at. */
-    while (bs->drv->is_filter && bs->file) {
-        bs = bs->file->bs;
+    while (bdrv_filtered_child(bs)) {
+        bs = bdrv_filtered_child(bs)->bs;
     }
     if (want_write && (bs->read_only || !(blk->perm & BLK_PERM_WRITE))) {
         cairn_set_error(error, EROFS, "Block node is read-only");
@@ -48,6 +48,7 @@ static bool check_run(BlockBackend *blk, BlockCheckResult *result, BlockCheckFix
         .bs = check_root(blk, fix != BLOCK_CHECK_FIX_NONE, error), .result = result, .fix = fix,
         .error = error,
     };
+    GPtrArray *drained;
 
     if (!run.bs) {
         return false;
@@ -56,9 +57,9 @@ static bool check_run(BlockBackend *blk, BlockCheckResult *result, BlockCheckFix
         cairn_set_error(error, ENOTSUP, "This image format does not support checks");
         return false;
     }
-    drain_blk_begin(blk);
+    drained = drain_tree_begin(blk);
     bdrv_run_co(check_co_entry, &run);
-    drain_blk_end(blk);
+    drain_tree_end(blk, drained);
     return run.ok;
 }
 
@@ -72,6 +73,7 @@ bool blk_check(BlockBackend *blk, BlockCheckResult *result, BlockCheckFix fix, G
 static bool check_make_empty(BlockBackend *blk, GError **error)
 {
     BlockDriverState *bs = check_root(blk, true, error);
+    GPtrArray *drained;
     bool ok;
 
     if (!bs) {
@@ -82,9 +84,9 @@ static bool check_make_empty(BlockBackend *blk, GError **error)
                         bs->drv->format_name);
         return false;
     }
-    drain_blk_begin(blk);
+    drained = drain_tree_begin(blk);
     ok = bs->drv->bdrv_make_empty(bs, error);
-    drain_blk_end(blk);
+    drain_tree_end(blk, drained);
     return ok;
 }
 

@@ -11,6 +11,8 @@
  * 3. Drains begin under that lock too, so a request that waited for their end enters before another
  *    can begin.
  * 4. While it waits, a drainer serves its own AioContext: the requests may be this thread's.
+ * 5. Drivers are told of a drain before it waits: a driver that holds requests back lets them go,
+ *    and what then closes a node is not held back either.
  */
 #include "block/block-int.h"
 
@@ -157,20 +159,30 @@ void drain_blk_end(BlockBackend *blk)
     g_mutex_unlock(&blk->lock);
 }
 
-static void drain_drivers(CairnContext *ctx, bool begin)
+static void drain_node_begin(BlockDriverState *bs)
+{
+    BdrvNodePrivate *p = bs->priv;
+
+    if (p->drained++ == 0 && p->is_open && bs->drv->bdrv_drain_begin) {
+        bs->drv->bdrv_drain_begin(bs);
+    }
+}
+
+static void drain_node_end(BlockDriverState *bs)
+{
+    BdrvNodePrivate *p = bs->priv;
+
+    if (p->drained > 0 && --p->drained == 0 && p->is_open && bs->drv->bdrv_drain_end) {
+        bs->drv->bdrv_drain_end(bs);
+    }
+}
+
+static void drain_nodes(CairnContext *ctx, void (*func)(BlockDriverState *bs))
 {
     g_autoptr(GList) nodes = g_hash_table_get_values(ctx->nodes);
 
     for (GList *l = nodes; l; l = l->next) {
-        BlockDriverState *bs = l->data;
-        BdrvNodePrivate *p = bs->priv;
-
-        if (begin && p->drained++ == 0 && p->is_open && bs->drv->bdrv_drain_begin) {
-            bs->drv->bdrv_drain_begin(bs);
-        } else if (!begin && p->drained > 0 && --p->drained == 0 && p->is_open
-                   && bs->drv->bdrv_drain_end) {
-            bs->drv->bdrv_drain_end(bs);
-        }
+        func(l->data);
     }
 }
 
@@ -198,18 +210,18 @@ void drain_all_begin(CairnContext *ctx)
         blk->quiesced_by_all++;
         drain_quiesce(blk, aio);
     }
+    drain_nodes(ctx, drain_node_begin);
     while (drain_all_is_busy(ctx)) {
         aio_context_poll(aio, true);
     }
     for (guint i = 0; i < ctx->backends->len; i++) {
         drain_settle(g_ptr_array_index(ctx->backends, i), aio);
     }
-    drain_drivers(ctx, true);
 }
 
 void drain_all_end(CairnContext *ctx)
 {
-    drain_drivers(ctx, false);
+    drain_nodes(ctx, drain_node_end);
     for (guint i = 0; i < ctx->backends->len; i++) {
         BlockBackend *blk = g_ptr_array_index(ctx->backends, i);
 
@@ -220,8 +232,39 @@ void drain_all_end(CairnContext *ctx)
     }
 }
 
+GPtrArray *drain_tree_begin(BlockBackend *blk)
+{
+    GPtrArray *nodes = bdrv_graph_order(blk->root->bs);
+
+    g_assert(ctl_is_held(blk->ctx));
+    for (guint i = 0; i < nodes->len; i++) {
+        bdrv_ref(nodes->pdata[i]);
+        drain_node_begin(nodes->pdata[i]);
+    }
+    drain_blk_begin(blk);
+    return nodes;
+}
+
+void drain_tree_end(BlockBackend *blk, GPtrArray *nodes)
+{
+    drain_blk_end(blk);
+    for (guint i = 0; i < nodes->len; i++) {
+        BlockDriverState *bs = nodes->pdata[i];
+
+        /* What nobody else holds closes now, still drained. */
+        if (bs->priv->refs > 1) {
+            drain_node_end(bs);
+        }
+        bdrv_unref(bs);
+    }
+    g_ptr_array_unref(nodes);
+}
+
 void blk_drain(BlockBackend *blk)
 {
-    drain_blk_begin(blk);
-    drain_blk_end(blk);
+    CTL_LOCK_GUARD(blk->ctx);
+
+    if (blk->root) {
+        drain_tree_end(blk, drain_tree_begin(blk));
+    }
 }

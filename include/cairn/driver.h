@@ -145,7 +145,10 @@ struct BlockDriver {
     bool (*bdrv_make_empty)(BlockDriverState *bs, GError **error);
     bool (*bdrv_change_backing_file)(BlockDriverState *bs, const char *name,
                                      const char *format, GError **error);
-    /* The node must start no I/O of its own between them. Absent: it has none. */
+    /*
+     * Between them the node starts no I/O of its own and holds no request back. Begin is called while requests still run, on
+     * any thread: those that the driver has made wait go on. Absent: it does neither.
+     */
     void (*bdrv_drain_begin)(BlockDriverState *bs);
     void (*bdrv_drain_end)(BlockDriverState *bs);
 

@@ -201,6 +201,163 @@ static void test_drainer_polls(void)
     dr_close(&f);
 }
 
+/* ---- drivers that hold requests back ------------------------------------------------ */
+
+typedef struct GateState {
+    GMutex lock;
+    CoQueue waiting;
+    int held;                   /* requests in waiting */
+    bool is_open;               /* inside a drain */
+    int begins, ends;
+} GateState;
+
+static bool gate_open(BlockDriverState *bs, QDict *opts, int flags, GError **error)
+{
+    GateState *s = bs->opaque;
+
+    if (!bdrv_open_child(bs, "file", BDRV_CHILD_FILTERED | BDRV_CHILD_PRIMARY, error)) {
+        return false;
+    }
+    g_mutex_init(&s->lock);
+    co_queue_init(&s->waiting);
+    return true;
+}
+
+static void gate_close(BlockDriverState *bs)
+{
+    GateState *s = bs->opaque;
+
+    g_assert_true(s->is_open);
+    g_mutex_clear(&s->lock);
+}
+
+static int coroutine_fn gate_co_preadv(BlockDriverState *bs, int64_t offset, int64_t bytes,
+                                       const IOVector *iov, int flags)
+{
+    GateState *s = bs->opaque;
+
+    g_mutex_lock(&s->lock);
+    s->held++;
+    while (!s->is_open) {
+        co_queue_wait_thread(&s->waiting, &s->lock);
+    }
+    s->held--;
+    g_mutex_unlock(&s->lock);
+    return bdrv_co_preadv(bs->file, offset, bytes, iov, flags);
+}
+
+static void gate_set(BlockDriverState *bs, bool is_open)
+{
+    GateState *s = bs->opaque;
+
+    g_mutex_lock(&s->lock);
+    g_assert_true(s->is_open != is_open);
+    s->is_open = is_open;
+    co_queue_restart_all(&s->waiting);
+    *(is_open ? &s->begins : &s->ends) += 1;
+    g_mutex_unlock(&s->lock);
+}
+
+static void gate_drain_begin(BlockDriverState *bs)
+{
+    gate_set(bs, true);
+}
+
+static void gate_drain_end(BlockDriverState *bs)
+{
+    gate_set(bs, false);
+}
+
+static const BlockDriver bdrv_gate = {
+    .format_name        = "gate",
+    .instance_size      = sizeof(GateState),
+    .is_filter          = true,
+    .bdrv_open          = gate_open,
+    .bdrv_close         = gate_close,
+    .bdrv_drain_begin   = gate_drain_begin,
+    .bdrv_drain_end     = gate_drain_end,
+    .bdrv_co_preadv     = gate_co_preadv,
+};
+
+static void dr_open_gate(DrFixture *f)
+{
+    *f = (DrFixture){ .ctx = mem_context() };
+    g_assert_true(bdrv_register(f->ctx, &bdrv_gate, NULL));
+    f->blk = mem_open_blk(f->ctx, "driver=gate,node-name=gate,file.driver=mem",
+                          BLK_O_RDWR | BLK_O_SHARE_WRITE);
+    io_vector_init_buf(&f->iov, f->buf, sizeof(f->buf));
+}
+
+static GateState *dr_hold_three(DrFixture *f)
+{
+    GateState *s = f->blk->root->bs->opaque;
+
+    for (int i = 0; i < 3; i++) {
+        blk_aio_preadv(f->blk, i * 512, &f->iov, 0, dr_done, f);
+    }
+    g_assert_cmpint(s->held, ==, 3);
+    return s;
+}
+
+static void test_held_drain(void)
+{
+    DrFixture f;
+    GateState *s;
+
+    dr_open_gate(&f);
+    s = dr_hold_three(&f);
+    blk_drain(f.blk);
+    g_assert_cmpint(s->held, ==, 0);
+    g_assert_false(s->is_open);
+    dr_poll_until(&f.completed, 3);
+    blk_aio_preadv(f.blk, 0, &f.iov, 0, dr_done, &f);
+    g_assert_cmpint(s->held, ==, 1);
+    ctl_lock(f.ctx);
+    drain_all_begin(f.ctx);
+    g_assert_cmpint(s->held, ==, 0);
+    g_assert_true(s->is_open);
+    drain_all_begin(f.ctx);
+    drain_all_end(f.ctx);
+    g_assert_true(s->is_open);
+    drain_all_end(f.ctx);
+    ctl_unlock(f.ctx);
+    g_assert_cmpint(s->begins, ==, 2);
+    g_assert_cmpint(s->ends, ==, 2);
+    dr_poll_until(&f.completed, 4);
+    dr_close(&f);
+}
+
+/* The node is still drained when it closes (gate_close() looks). */
+static void test_held_close(void)
+{
+    DrFixture f;
+
+    dr_open_gate(&f);
+    dr_hold_three(&f);
+    g_assert_cmpint(blk_close(f.blk), ==, 0);
+    g_assert_null(bdrv_find_node(f.ctx, "gate"));
+    dr_poll_until(&f.completed, 3);
+    dr_close(&f);
+}
+
+/* A node that somebody else uses, too, holds requests again after the first user is gone. */
+static void test_held_shared(void)
+{
+    DrFixture f;
+    BlockBackend *other;
+    GateState *s;
+
+    dr_open_gate(&f);
+    other = mem_open_blk(f.ctx, "gate", BLK_O_SHARE_WRITE);
+    s = dr_hold_three(&f);
+    blk_unref(f.blk);
+    g_assert_false(s->is_open);
+    g_assert_cmpint(s->held, ==, 0);
+    dr_poll_until(&f.completed, 3);
+    blk_unref(other);
+    cairn_context_unref(f.ctx);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -210,5 +367,8 @@ int main(int argc, char **argv)
     g_test_add_func("/drain/close-inside/waiting-request-is-enomedium", test_close_inside);
     g_test_add_func("/drain/threads/nothing-runs-inside", test_threads);
     g_test_add_func("/drain/drainer/serves-its-own-loop", test_drainer_polls);
+    g_test_add_func("/drain/held-requests/are-let-go-and-held-again", test_held_drain);
+    g_test_add_func("/drain/held-requests/close/lets-them-go", test_held_close);
+    g_test_add_func("/drain/held-requests/node-with-two-users/closes-for-one", test_held_shared);
     return g_test_run();
 }
