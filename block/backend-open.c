@@ -231,7 +231,7 @@ uint32_t blk_get_request_alignment(BlockBackend *blk)
 {
     BlockDriverState *bs = blk_root_node(blk);
 
-    return bs ? bs->bl.request_alignment : 1;
+    return bs ? bdrv_alignment(bs) : 1;
 }
 
 int64_t blk_get_opt_transfer(BlockBackend *blk)
@@ -286,16 +286,28 @@ bool bdrv_has_zero_init(BlockDriverState *bs)
     return bs->drv->bdrv_has_zero_init(bs);
 }
 
-bool blk_is_encrypted(BlockBackend *blk)
+/* The image below all filters, or NULL. */
+static BlockDriverState *blk_image_node(BlockBackend *blk)
 {
     BlockDriverState *bs = blk_root_node(blk);
+    BdrvChild *below;
+
+    while (bs && (below = bdrv_filtered_child(bs))) {
+        bs = below->bs;
+    }
+    return bs;
+}
+
+bool blk_is_encrypted(BlockBackend *blk)
+{
+    BlockDriverState *bs = blk_image_node(blk);
 
     return bs && bs->encrypted;
 }
 
 bool blk_has_backing(BlockBackend *blk)
 {
-    BlockDriverState *bs = blk_root_node(blk);
+    BlockDriverState *bs = blk_image_node(blk);
 
     return bs && bs->backing;
 }

@@ -345,6 +345,8 @@ char *path_strip_protocol(const char *name, const char *protocol);
 char *bdrv_image_dir(BlockDriverState *bs);
 void bdrv_refresh_filename(BlockDriverState *bs);
 void bdrv_reset_limits(BlockDriverState *bs);
+/* What suits @bs and all that it filters. */
+uint32_t bdrv_alignment(BlockDriverState *bs);
 bool bdrv_refresh_limits(BlockDriverState *bs, GError **error);
 
 /* ---- blockers (blockers.c) ---- */
@@ -365,9 +367,6 @@ int coroutine_fn bdrv_co_check_write(BdrvChild *child, int64_t offset, int64_t b
 /* Between them this thread only waits for requests (work.c): writes to the page cache need no worker. May be nested. */
 void work_patient_begin(void);
 void work_patient_end(void);
-
-/* The child that a driver without a slot of its own passes requests to, or NULL. */
-BdrvChild *bdrv_filtered_child(BlockDriverState *bs);
 
 int coroutine_fn bdrv_co_status_bs(BlockDriverState *bs, bool want_zero, int64_t offset,
                                    int64_t bytes, int64_t *pnum, int64_t *map,

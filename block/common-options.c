@@ -87,9 +87,12 @@ int bdrv_child_flags(const BlockDriver *parent_drv, int flags, BdrvChildRole rol
 {
     bool is_format = !parent_drv || parent_drv->is_format;
 
-    /* These speak of the root only. */
-    flags &= ~(BLK_O_NO_BACKING | BLK_O_WARN_PROBE | BLK_O_RESIZE | BLK_O_SHARE_WRITE
-               | BLK_O_WRITETHROUGH);
+    /* These speak of the root only; what is asked of a filter is meant for the image below. */
+    flags &= ~(BLK_O_WARN_PROBE | BLK_O_RESIZE | BLK_O_SHARE_WRITE | BLK_O_WRITETHROUGH);
+    if (role & BDRV_CHILD_FILTERED) {
+        return flags | BDRV_O_PROTOCOL;
+    }
+    flags &= ~BLK_O_NO_BACKING;
     if (role & BDRV_CHILD_COW) {
         return flags & ~(BLK_O_RDWR | BLK_O_AUTO_RDONLY | BLK_O_UNMAP | BDRV_O_PROTOCOL);
     }

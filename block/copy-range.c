@@ -27,8 +27,9 @@ int coroutine_fn bdrv_co_copy_range_from(BdrvChild *child, int64_t offset, BdrvC
     if (bs->drv->bdrv_co_copy_range_from) {
         return bs->drv->bdrv_co_copy_range_from(bs, offset, target, target_offset, bytes);
     }
-    return below ? bdrv_co_copy_range_from(below, offset, target, target_offset, bytes)
-                 : -ENOTSUP;
+    /* A filter with reads of its own wants to see them. */
+    return below && !bs->drv->bdrv_co_preadv
+        ? bdrv_co_copy_range_from(below, offset, target, target_offset, bytes) : -ENOTSUP;
 }
 
 int coroutine_fn bdrv_co_copy_range_to(BdrvChild *child, BlockDriverState *source,

@@ -51,7 +51,9 @@ char *bdrv_image_dir(BlockDriverState *bs)
         return bs->exact_filename[0] && !path_has_protocol(bs->exact_filename)
             ? path_folder(bs->exact_filename) : NULL;
     }
-    return bs->file ? bdrv_image_dir(bs->file->bs) : NULL;
+    const BdrvChild *below = bs->file ? bs->file : bdrv_filtered_child(bs);
+
+    return below ? bdrv_image_dir(below->bs) : NULL;
 }
 
 /* ---- which options make a difference to what is read ---- */
@@ -103,6 +105,22 @@ static bool name_backing_differs(BlockDriverState *bs)
 
 /* ---- the two forms ---- */
 
+/* "children.0" is an item of the list "children". */
+static void name_put_child(QDict *full, const char *name, QDict *options)
+{
+    const char *dot = strchr(name, '.');
+    g_autofree char *list_name = dot ? g_strndup(name, (gsize)(dot - name)) : NULL;
+
+    if (!dot) {
+        qdict_put(full, name, options);
+        return;
+    }
+    if (!qdict_get_qlist(full, list_name)) {
+        qdict_put(full, list_name, qlist_new());
+    }
+    qlist_append(qdict_get_qlist(full, list_name), options);
+}
+
 static QDict *name_full_options(BlockDriverState *bs)
 {
     g_autoptr(QDict) strong = name_strong_options(bs);
@@ -114,7 +132,7 @@ static QDict *name_full_options(BlockDriverState *bs)
         const BdrvChild *child = bs->priv->children->pdata[i];
 
         if (child != bs->backing) {
-            qdict_put(full, child->name, name_full_options(child->bs));
+            name_put_child(full, child->name, name_full_options(child->bs));
         }
     }
     if (name_backing_differs(bs)) {
@@ -141,13 +159,16 @@ static char *name_of_protocol(BlockDriverState *bs)
                     : g_strconcat(bs->drv->protocol_name, ":", filename, NULL);
 }
 
-/* A format is called as its file, if its options add nothing and that is a protocol's node. */
+/*
+ * A format is called as its file, if its options add nothing and that is a protocol's node. A
+ * filter never is: its file's name opens the file.
+ */
 static char *name_of_format(BlockDriverState *bs)
 {
     g_autoptr(QDict) strong = name_strong_options(bs);
 
-    if (!bs->file || !bs->file->bs->drv->protocol_name || qdict_size(strong) > 0
-        || name_backing_differs(bs)) {
+    if (bs->drv->is_filter || !bs->file || !bs->file->bs->drv->protocol_name
+        || qdict_size(strong) > 0 || name_backing_differs(bs)) {
         return g_strdup("");
     }
     return g_strdup(bs->file->bs->exact_filename);

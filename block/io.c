@@ -6,6 +6,8 @@
  *    to the driver: no allocation, no lock, one atomic load.
  * 2. Whatever is not, is brought into that form here: split, padded, or copied through a buffer.
  * 3. The driver is never asked for what lies past the node's length, rounded up to its alignment.
+ * 4. A filter without a callback of its own is not there: what is not aligned is brought into form
+ *    by the node below.
  */
 #include "block/io-int.h"
 
@@ -185,14 +187,33 @@ static int coroutine_fn io_read_padded(BlockDriverState *bs, int64_t offset, int
     return ret;
 }
 
+/* The node that a filter's reads go to as they are, or NULL. */
+static BdrvChild *io_read_child(BlockDriverState *bs)
+{
+    return bs->drv->bdrv_co_preadv ? NULL : bdrv_filtered_child(bs);
+}
+
+static int coroutine_fn io_read_below(BdrvChild *below, int64_t offset, int64_t bytes,
+                                      const IOVector *iov, int flags)
+{
+    g_auto(IOVector) part = {0};
+
+    io_vector_slice(&part, iov, 0, bytes);
+    return bdrv_co_preadv(below, offset, bytes, &part, flags);
+}
+
 /* Any range; @length: the node's true length. */
 static int coroutine_fn io_read(BlockDriverState *bs, int64_t offset, int64_t bytes,
                                 const IOVector *iov, int flags, int64_t length)
 {
-    int64_t valid = CLAMP(io_align_up(bs, length) - offset, 0, bytes);
+    BdrvChild *below = io_read_child(bs);
+    int64_t end = below ? ROUND_UP_TO(length, BDRV_SECTOR_SIZE) : io_align_up(bs, length);
+    int64_t valid = CLAMP(end - offset, 0, bytes);
     int ret = 0;
 
-    if (valid && io_is_aligned(bs, offset, valid)) {
+    if (valid && below) {
+        ret = io_read_below(below, offset, valid, iov, flags);
+    } else if (valid && io_is_aligned(bs, offset, valid)) {
         ret = io_aligned(bs, offset, valid, iov, 0, flags, io_driver_preadv, false);
     } else if (valid) {
         ret = io_read_padded(bs, offset, valid, iov, flags);
@@ -203,8 +224,9 @@ static int coroutine_fn io_read(BlockDriverState *bs, int64_t offset, int64_t by
     return MIN(ret, 0);
 }
 
+/* @is_inner: a driver's read, which its own alignment may have taken past the end. */
 static int coroutine_fn io_read_slow(BlockDriverState *bs, int64_t offset, int64_t bytes,
-                                     const IOVector *iov, int flags)
+                                     const IOVector *iov, int flags, bool is_inner)
 {
     int64_t limit;
 
@@ -214,6 +236,9 @@ static int coroutine_fn io_read_slow(BlockDriverState *bs, int64_t offset, int64
     limit = bdrv_co_limit(bs, offset + bytes);
     if (limit < 0) {
         return limit;
+    }
+    if (is_inner) {
+        limit = ROUND_UP_TO(limit, (int64_t)bdrv_alignment(bs));
     }
     if (offset + bytes > limit) {
         return -EIO;
@@ -235,7 +260,7 @@ int coroutine_fn bdrv_co_preadv(BdrvChild *child, int64_t offset, int64_t bytes,
         ret = io_driver_preadv(bs, offset, bytes, iov, flags);
         return MIN(ret, 0);
     }
-    return io_read_slow(bs, offset, bytes, iov, flags);
+    return io_read_slow(bs, offset, bytes, iov, flags, child->parent_bs != NULL);
 }
 
 int coroutine_fn bdrv_co_pread(BdrvChild *child, int64_t offset, int64_t bytes, void *buf)

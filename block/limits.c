@@ -2,6 +2,9 @@
 /*
  * A node's limits: what a request to its driver may look like. They start from defaults, take
  * over what the child that carries the data says about memory, and are then the driver's to set.
+ *
+ * A filter takes requests of any alignment: they are brought into form where that is asked for, by
+ * one node only, which then has the blocks to itself.
  */
 #include "block/block-int.h"
 
@@ -30,6 +33,18 @@ static void limits_take_over(BlockDriverState *bs, const BdrvChild *child)
     bs->bl.opt_transfer = MAX(bs->bl.opt_transfer, from->opt_transfer);
 }
 
+uint32_t bdrv_alignment(BlockDriverState *bs)
+{
+    uint32_t align = bs->bl.request_alignment;
+    BdrvChild *below;
+
+    while ((below = bdrv_filtered_child(bs))) {
+        bs = below->bs;
+        align = MAX(align, bs->bl.request_alignment);
+    }
+    return align;
+}
+
 static void limits_merge_children(BlockDriverState *bs)
 {
     for (guint i = 0; i < bs->priv->children->len; i++) {
@@ -38,8 +53,8 @@ static void limits_merge_children(BlockDriverState *bs)
         if (!(child->role & BDRV_CHILD_COW)) {
             limits_take_over(bs, child);
         }
-        if (child == bs->file || child->role & BDRV_CHILD_FILTERED) {
-            bs->bl.request_alignment = child->bs->bl.request_alignment;
+        if (child == bs->file && !bs->drv->is_filter) {
+            bs->bl.request_alignment = bdrv_alignment(child->bs);
         }
     }
 }

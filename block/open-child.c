@@ -5,6 +5,8 @@
  */
 #include "block/block-int.h"
 
+#include <errno.h>
+
 static bool child_take_reference(QDict *options, const char *name, char **reference,
                                  GError **error)
 {
@@ -65,6 +67,51 @@ BlockDriverState *bdrv_open_child_node(BlockDriverState *bs, const char *name,
     const char *filename = !strcmp(name, "file") ? bs->priv->file_name : NULL;
 
     return child_open_node(bs, name, filename, role, error);
+}
+
+/*
+ * The index of a key "NAME.INDEX" or "NAME.INDEX.x": -1 for other keys, -2 where it is no number.
+ */
+static int child_list_index(const char *key, const char *name)
+{
+    size_t length = strlen(name);
+    char *end;
+    guint64 index;
+
+    if (strncmp(key, name, length) || key[length] != '.') {
+        return -1;
+    }
+    index = g_ascii_strtoull(key + length + 1, &end, 10);
+    if (!g_ascii_isdigit(key[length + 1]) || (*end && *end != '.') || index >= BDRV_CHILDREN_MAX) {
+        return -2;
+    }
+    return (int)index;
+}
+
+int bdrv_count_children(BlockDriverState *bs, const char *name, GError **error)
+{
+    const QDict *options = bs->priv->open_options;
+    bool is_there[BDRV_CHILDREN_MAX] = { false };
+    bool is_array = true;
+    int count = 0, last = -1;
+
+    for (size_t i = 0; i < qdict_size(options); i++) {
+        int index = child_list_index(qdict_key_at(options, i), name);
+
+        is_array &= index != -2;
+        if (index >= 0 && !is_there[index]) {
+            is_there[index] = true;
+            count++;
+            last = MAX(last, index);
+        }
+    }
+    if (!is_array || last != count - 1) {
+        cairn_set_error(error, EINVAL, "Option %s is not a valid array", name);
+        cairn_error_append_hint(error, "Its items are %s.0, %s.1 and so on, at most %d.", name,
+                                name, BDRV_CHILDREN_MAX);
+        return -1;
+    }
+    return count;
 }
 
 /* What cannot be written below cannot be written above. */

@@ -8,6 +8,7 @@
  * 3. FUA that the driver does not take is a flush after the write.
  * 4. Test drivers hear of each write on their node: pwritev before it, pwritev_done after it, and
  *    what is read for it between pwritev_rmw_* and pwritev_rmw_after_*.
+ * 5. A filter without a callback of its own is not there: the node below does all this.
  */
 #include "block/io-int.h"
 
@@ -213,6 +214,16 @@ static bool write_takes_fua(const BlockDriverState *bs)
     return !bs->drv->bdrv_co_pwritev || bs->supported_write_flags & BDRV_REQ_FUA;
 }
 
+/* To the node below a filter that has nothing to say to writes. */
+static int coroutine_fn write_pass_on(BlockDriverState *bs, BdrvChild *below, int64_t offset,
+                                      int64_t bytes, const IOVector *iov, int flags)
+{
+    int ret = bdrv_co_pwritev(below, offset, bytes, iov, flags);
+
+    io_write_done(bs, offset, bytes, ret >= 0);
+    return ret;
+}
+
 static int coroutine_fn write_tracked(BlockDriverState *bs, int64_t offset, int64_t bytes,
                                       const IOVector *iov, int flags)
 {
@@ -246,12 +257,12 @@ static int coroutine_fn write_tracked(BlockDriverState *bs, int64_t offset, int6
 static int coroutine_fn write_compressed(BlockDriverState *bs, int64_t offset, int64_t bytes,
                                          const IOVector *iov, int flags)
 {
-    BdrvChild *child = bdrv_filtered_child(bs);
+    BdrvChild *below = bdrv_filtered_child(bs);
     BdrvTrackedRequest req;
     int ret;
 
     if (!bs->drv->bdrv_co_pwritev_compressed) {
-        return child ? bdrv_co_pwritev(child, offset, bytes, iov, flags) : -ENOTSUP;
+        return below ? write_pass_on(bs, below, offset, bytes, iov, flags) : -ENOTSUP;
     }
     if (!io_is_aligned(bs, offset, bytes)) {
         return -EINVAL;
@@ -279,6 +290,7 @@ int coroutine_fn bdrv_co_pwritev(BdrvChild *child, int64_t offset, int64_t bytes
                                  const IOVector *iov, int flags)
 {
     BlockDriverState *bs = child->bs;
+    BdrvChild *below = bs->drv->bdrv_co_pwritev ? NULL : bdrv_filtered_child(bs);
     bool takes_fua = write_takes_fua(bs);
     int ret = bytes > BDRV_REQUEST_MAX_BYTES ? -EIO
         : bdrv_co_check_write(child, offset, bytes, flags);
@@ -297,6 +309,8 @@ int coroutine_fn bdrv_co_pwritev(BdrvChild *child, int64_t offset, int64_t bytes
     } else if (flags & BDRV_REQ_WRITE_COMPRESSED) {
         ret = write_compressed(bs, offset, bytes, iov, flags);
         takes_fua = false;
+    } else if (below) {
+        ret = write_pass_on(bs, below, offset, bytes, iov, flags);
     } else {
         ret = write_tracked(bs, offset, bytes, iov, flags);
     }

@@ -6,6 +6,8 @@
  *    them in calls that lie within one unit.
  * 2. MAY_UNMAP reaches a driver only where the node was opened with discard=unmap.
  * 3. With NO_FALLBACK no zero byte is written here: -ENOTSUP.
+ * 4. A filter that has nothing to say to writes is not there. One that changes them, but has no
+ *    callback for zeros, gets them as bytes.
  */
 #include "block/io-int.h"
 
@@ -141,7 +143,8 @@ static int coroutine_fn zeroes_tracked(BlockDriverState *bs, int64_t offset, int
 int coroutine_fn bdrv_co_pwrite_zeroes(BdrvChild *child, int64_t offset, int64_t bytes, int flags)
 {
     BlockDriverState *bs = child->bs;
-    BdrvChild *filtered = bdrv_filtered_child(bs);
+    BdrvChild *below = bs->drv->bdrv_co_pwrite_zeroes || bs->drv->bdrv_co_pwritev
+        ? NULL : bdrv_filtered_child(bs);
     int ret = bdrv_co_check_write(child, offset, bytes, flags);
 
     if (ret < 0) {
@@ -150,8 +153,8 @@ int coroutine_fn bdrv_co_pwrite_zeroes(BdrvChild *child, int64_t offset, int64_t
     if (!(bs->open_flags & BLK_O_UNMAP)) {
         flags &= ~BDRV_REQ_MAY_UNMAP;
     }
-    if (filtered && !bs->drv->bdrv_co_pwrite_zeroes) {
-        ret = bdrv_co_pwrite_zeroes(filtered, offset, bytes, flags);
+    if (below) {
+        ret = bdrv_co_pwrite_zeroes(below, offset, bytes, flags);
         io_write_done(bs, offset, bytes, ret >= 0);
         return ret;
     }

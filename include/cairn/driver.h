@@ -138,7 +138,7 @@ struct BlockDriver {
     void (*bdrv_reopen_abort)(BlockReopenState *state);
     /* Sets bs->exact_filename from the options. Absent: as opened. */
     void (*bdrv_refresh_filename)(BlockDriverState *bs);
-    /* Absent: alignment and memory limits of the file child, else defaults. */
+    /* Absent: alignment and memory limits of the file child, else defaults. A filter's alignment is 1 then: what it passes on is aligned below. */
     bool (*bdrv_refresh_limits)(BlockDriverState *bs, GError **error);
     bool (*bdrv_get_info)(BlockDriverState *bs, BlockDriverInfo *info, GError **error);
     /* Absent: ENOTSUP. Nothing of the node is in use by requests. */
@@ -261,6 +261,17 @@ CAIRN_API bool bdrv_open_child(BlockDriverState *bs, const char *name,
 CAIRN_API bool bdrv_open_child_named(BlockDriverState *bs, const char *name,
                                      const char *filename, BdrvChildRole role,
                                      BdrvChild **child, GError **error);
+
+enum { BDRV_CHILDREN_MAX = 32 };
+
+/**
+ * bdrv_count_children: in the driver's open: how many items the list @name of children has, to be opened as "NAME.0", "NAME.1"...
+ * Returns: 0..BDRV_CHILDREN_MAX, or -1 with @error.
+ */
+CAIRN_API int bdrv_count_children(BlockDriverState *bs, const char *name, GError **error);
+
+/** bdrv_filtered_child: the child that a filter passes requests on to; NULL: the node is no filter. */
+CAIRN_API BdrvChild *bdrv_filtered_child(BlockDriverState *bs);
 
 /** bdrv_default_perms: the usual needs of filters, formats and backing files, by @role. */
 CAIRN_API void bdrv_default_perms(BlockDriverState *bs, BdrvChild *child,

@@ -197,7 +197,7 @@ static const BlockDriver bdrv_ov = {
 
 /* ---- help for tests ---- */
 
-static CairnContext *ov_context_new(void)
+static G_GNUC_UNUSED CairnContext *ov_context_new(void)
 {
     CairnContext *ctx = cairn_context_new();
 
@@ -205,7 +205,8 @@ static CairnContext *ov_context_new(void)
     return ctx;
 }
 
-static BlockBackend *ov_open_blk(CairnContext *ctx, const char *options, int flags)
+static G_GNUC_UNUSED BlockBackend *ov_open_blk(CairnContext *ctx, const char *options,
+                                               int flags)
 {
     g_autoptr(GError) error = NULL;
     BlockBackend *blk = blk_open_opts(ctx, options, flags, &error);
