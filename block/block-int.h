@@ -194,12 +194,15 @@ struct BdrvTrackedRequest {
     int64_t offset, bytes;      /* grown to the alignment when serialising */
     bool is_tracked;
     bool is_serialising;
+    bool is_in_claim;           /* part of a serialising request of the same coroutine */
+    Coroutine *co;
     GList link;
 };
 
 /*
  * Enters a write. It waits for earlier ones that overlap it if it, or they, serialise: a read-modify-write of whole
- * blocks excludes all others from them. @align: what the range is grown to when serialising.
+ * blocks excludes all others from them. @align: what the range is grown to when serialising. Inside a serialising request of
+ * its own a coroutine may make others, which do not wait.
  */
 void coroutine_fn tracked_request_begin(BdrvTrackedRequest *req, BlockDriverState *bs,
                                         int64_t offset, int64_t bytes, int64_t align,

@@ -10,6 +10,8 @@
  *    itself, then looks for the announcement. Both are sequentially consistent, so at least one
  *    sees the other.
  * 3. Reads are not tracked: the bytes around a write are written back as they were.
+ * 4. A write that a coroutine makes inside a range that it has claimed itself (copy-up.c) is part of
+ *    that claim.
  */
 #include "block/io-int.h"
 
@@ -61,6 +63,26 @@ static bool overlap_must_wait(BdrvNodePrivate *p, BdrvTrackedRequest *req)
     return false;
 }
 
+/* Rule 4. Only this coroutine could end the claim. */
+static bool overlap_is_in_own_claim(BdrvNodePrivate *p, const BdrvTrackedRequest *req)
+{
+    bool is_inside = false;
+
+    if (!g_atomic_int_get(&p->serialising)) {
+        return false;
+    }
+    g_mutex_lock(&p->reqs_lock);
+    for (GList *l = p->tracked.head; l && !is_inside; l = l->next) {
+        const BdrvTrackedRequest *claim = l->data;
+
+        is_inside = claim->is_serialising && claim->co == req->co
+            && claim->offset <= req->offset
+            && req->offset + req->bytes <= claim->offset + claim->bytes;
+    }
+    g_mutex_unlock(&p->reqs_lock);
+    return is_inside;
+}
+
 static void overlap_grow(BdrvTrackedRequest *req, int64_t align)
 {
     int64_t stop = ROUND_UP_TO(req->offset + req->bytes, align);
@@ -77,6 +99,7 @@ void coroutine_fn tracked_request_begin(BdrvTrackedRequest *req, BlockDriverStat
 
     *req = (BdrvTrackedRequest){
         .bs = bs, .offset = offset, .bytes = bytes, .is_serialising = serialise,
+        .co = coroutine_self(),
     };
     if (!serialise && bs->bl.request_alignment <= 1) {
         g_atomic_int_inc(&p->untracked);
@@ -87,6 +110,10 @@ void coroutine_fn tracked_request_begin(BdrvTrackedRequest *req, BlockDriverStat
     }
     if (serialise) {
         overlap_grow(req, align);
+    }
+    req->is_in_claim = overlap_is_in_own_claim(p, req);
+    if (req->is_in_claim) {
+        return;
     }
     req->is_tracked = true;
     req->link.data = req;
@@ -105,6 +132,9 @@ void tracked_request_end(BdrvTrackedRequest *req)
 {
     BdrvNodePrivate *p = req->bs->priv;
 
+    if (req->is_in_claim) {
+        return;
+    }
     if (!req->is_tracked) {
         overlap_leave_untracked(p);
         return;

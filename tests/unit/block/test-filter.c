@@ -305,6 +305,131 @@ static void test_info_without_backing(void)
     cairn_context_unref(ctx);
 }
 
+/* ---- copying up ----------------------------------------------------------------------- */
+
+typedef struct FiCopy {
+    BdrvChild *child;
+    int64_t offset, bytes;
+    int ret;
+} FiCopy;
+
+static void coroutine_fn fi_copy_entry(void *opaque)
+{
+    FiCopy *c = opaque;
+
+    c->ret = bdrv_co_copy_up(c->child, c->offset, c->bytes);
+}
+
+static int fi_copy_up(BlockBackend *blk, int64_t offset, int64_t bytes)
+{
+    FiCopy copy = { .child = blk->root, .offset = offset, .bytes = bytes };
+
+    bdrv_run_co(fi_copy_entry, &copy);
+    return copy.ret;
+}
+
+static BlockBackend *fi_open_chain(CairnContext *ctx, const char *options)
+{
+    BlockBackend *blk = mem_open_blk(ctx, options, BLK_O_RDWR);
+
+    ov_put(ctx, "base", 0, 200, 7);
+    return blk;
+}
+
+static void test_copy_up_is_seen(void)
+{
+    CairnContext *ctx = filter_context();
+    BlockBackend *blk = fi_open_chain(ctx, "driver=thick,node-name=thick,file.driver=ov,"
+                                      "file.node-name=top,file.size=1M,file.backing.driver=ov,"
+                                      "file.backing.node-name=base,file.backing.size=1M");
+    ThickState *thick = filter_node_state(ctx, "thick");
+    OvState *top = ov_state(ctx, "top");
+
+    top->is_own[5] = true;
+    g_assert_cmpint(fi_copy_up(blk, 3 * OV_UNIT + 5, 4 * OV_UNIT), ==, 0);
+    g_assert_cmpint(thick->writes, ==, 2);      /* 3..4 and 6..7 */
+    g_assert_cmpint(thick->write_flags, ==, BDRV_REQ_WRITE_UNCHANGED);
+    g_assert_cmpint(thick->events, ==, 2);
+    for (int i = 0; i < 10; i++) {
+        g_assert_cmpint(top->is_own[i], ==, i >= 3 && i <= 7);
+        g_assert_cmpint(ov_get(blk, i), ==, i == 5 ? 0 : 7);
+    }
+    g_assert_cmpint(fi_copy_up(blk, 3 * OV_UNIT, OV_UNIT), ==, 0);
+    g_assert_cmpint(thick->writes, ==, 2);
+    blk_unref(blk);
+    cairn_context_unref(ctx);
+}
+
+/* A filter's larger blocks are whole in what is copied; the image's end is no error. */
+static void test_copy_up_wide(void)
+{
+    CairnContext *ctx = filter_context();
+    BlockBackend *blk = fi_open_chain(ctx, "driver=wide,file.driver=ov,file.node-name=top,"
+                                      "file.size=1000k,file.backing.driver=ov,"
+                                      "file.backing.node-name=base,file.backing.size=1M");
+    OvState *top = ov_state(ctx, "top");
+
+    ov_put(ctx, "base", 240, 10, 9);
+    g_assert_cmpint(fi_copy_up(blk, 5 * OV_UNIT, 1), ==, 0);
+    g_assert_cmpint(fi_copy_up(blk, 249 * OV_UNIT, 1), ==, 0);
+    for (int i = 0; i < 250; i++) {
+        g_assert_cmpint(top->is_own[i], ==, (i >= 4 && i < 8) || i >= 248);
+    }
+    g_assert_cmpint(ov_get(blk, 249), ==, 9);
+    g_assert_cmpint(fi_copy_up(blk, 1000 * 1024 - 1, 2), ==, -EIO);
+    blk_unref(blk);
+    cairn_context_unref(ctx);
+}
+
+/* Copies and writes of the same blocks, on several threads; a filter between that rewrites them whole. */
+enum { FI_COPY_UNITS = 64 };
+
+typedef struct FiRace {
+    BlockBackend *blk;
+    int byte;                   /* to be written; 0: copies */
+} FiRace;
+
+static void *fi_racer(void *opaque)
+{
+    FiRace *r = opaque;
+    uint8_t buf[100];
+
+    memset(buf, r->byte, sizeof(buf));
+    for (int i = 0; i < FI_COPY_UNITS; i++) {
+        int64_t offset = (int64_t)i * OV_UNIT;
+        int ret = r->byte ? blk_pwrite(r->blk, offset + r->byte * 1000, sizeof(buf), buf, 0)
+                          : fi_copy_up(r->blk, offset, OV_UNIT);
+
+        g_assert_cmpint(ret, ==, 0);
+    }
+    return NULL;
+}
+
+static void test_copy_up_race(gconstpointer stack)
+{
+    CairnContext *ctx = filter_context();
+    BlockBackend *blk = fi_open_chain(ctx, stack);
+    FiRace races[] = { { blk, 0 }, { blk, 0 }, { blk, 1 }, { blk, 2 }, { blk, 3 } };
+    GThread *threads[G_N_ELEMENTS(races)];
+
+    for (size_t i = 0; i < G_N_ELEMENTS(races); i++) {
+        threads[i] = g_thread_new("racer", fi_racer, &races[i]);
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(races); i++) {
+        g_thread_join(threads[i]);
+    }
+    for (int i = 0; i < FI_COPY_UNITS; i++) {
+        uint8_t buf[OV_UNIT];
+
+        g_assert_cmpint(blk_pread(blk, (int64_t)i * OV_UNIT, OV_UNIT, buf), ==, 0);
+        for (int j = 0; j < OV_UNIT; j++) {
+            g_assert_cmpint(buf[j], ==, j >= 1000 && j % 1000 < 100 && j < 4000 ? j / 1000 : 7);
+        }
+    }
+    blk_unref(blk);
+    cairn_context_unref(ctx);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -321,5 +446,15 @@ int main(int argc, char **argv)
     g_test_add_func("/filter/questions/are-answered-below", test_questions);
     g_test_add_func("/filter/name/is-not-the-files", test_names);
     g_test_add_func("/filter/info/needs-no-backing-file", test_info_without_backing);
+    g_test_add_func("/filter/copy-up/is-seen-by-filters", test_copy_up_is_seen);
+    g_test_add_func("/filter/copy-up/larger-blocks/are-whole", test_copy_up_wide);
+    g_test_add_data_func("/filter/copy-up/race/thick", "driver=thick,file.driver=ov,"
+                         "file.node-name=top,file.size=1M,file.backing.driver=ov,"
+                         "file.backing.node-name=base,file.backing.size=1M", test_copy_up_race);
+    g_test_add_data_func("/filter/copy-up/race/wide-over-thick",
+                         "driver=wide,file.driver=thick,file.file.driver=ov,"
+                         "file.file.node-name=top,file.file.size=1M,file.file.backing.driver=ov,"
+                         "file.file.backing.node-name=base,file.file.backing.size=1M",
+                         test_copy_up_race);
     return g_test_run();
 }
