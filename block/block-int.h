@@ -32,6 +32,7 @@ struct CairnContext {
     GPtrArray *backends;        /* BlockBackend *, not owned; under ctl */
     GPtrArray *blockers;        /* BdrvBlocker *; under ctl */
     CairnSecrets *secrets;
+    GHashTable *objects;        /* id -> CairnObject *; other than secrets; under ctl */
     WorkerPool *io_pool;        /* made at first use, worker-pool.h */
     WorkerPool *cpu_pool;
     CairnImagePolicy policy;
@@ -73,6 +74,8 @@ static inline void ctl_guard_unlock(CairnContext **ctx)
     CairnContext *ctl_guard = ctl_guard_lock(ctx)
 
 void context_warn(CairnContext *ctx, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+GHashTable *objects_new(void);              /* object.c */
 
 /* ---- drivers (registry.c) ---- */
 

@@ -19,6 +19,7 @@ CairnContext *cairn_context_new(void)
     ctx->backends = g_ptr_array_new();
     ctx->blockers = blockers_new();
     ctx->secrets = cairn_secrets_new();
+    ctx->objects = objects_new();
     ctx->next_node_id = 100;
     registry_add_builtin(ctx->drivers);
     return ctx;
@@ -40,6 +41,7 @@ static void context_free(CairnContext *ctx)
         worker_pool_free(ctx->cpu_pool);
     }
     cairn_secrets_unref(ctx->secrets);
+    g_hash_table_unref(ctx->objects);
     g_ptr_array_unref(ctx->drivers);
     g_ptr_array_unref(ctx->backends);
     g_ptr_array_unref(ctx->blockers);

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Object descriptions ("secret,id=sec0,data=...") without leaving their secret bytes on the heap.
+ * Objects that a user makes by text: their types, and descriptions ("secret,id=sec0,data=...")
+ * without leaving their secret bytes on the heap.
  */
 #ifndef BLOCK_OBJECT_INT_H
 #define BLOCK_OBJECT_INT_H
+
+#include <cairn/context.h>
 
 #include "crypto/secmem.h"
 
@@ -15,5 +18,28 @@ bool object_split_data(const char *text, char **rest, SecMem **data, GError **er
 
 /* JSON objects start so. */
 bool object_is_json(const char *text);
+
+/* A description, its type known. */
+typedef struct ObjectText {
+    CairnContext *ctx;
+    const char *id;             /* checked, and new; NULL: none was given */
+    QDict *props;               /* as given, "id" among them, without the type */
+    SecMem *data;               /* the value of "data", which @props then lacks; NULL: none */
+    bool is_json;               /* numbers are numbers, not texts */
+} ObjectText;
+
+typedef struct ObjectType {
+    const char *name;
+    const char *help;           /* lines "  NAME=<type>", sorted */
+    bool (*add)(ObjectText *text, GError **error);
+} ObjectType;
+
+extern const ObjectType object_throttle_group;
+
+/* ---- what a context has (object.c): under ctl ---- */
+
+/* Takes over @instance; @type: static. The id is new. */
+void object_insert(CairnContext *ctx, const char *type, const char *id, void *instance,
+                   GDestroyNotify unref);
 
 #endif

@@ -14,6 +14,11 @@
 SecMem *secrets_lookup(CairnSecrets *store, const char *id, GError **error);
 bool secrets_has(CairnSecrets *store, const char *id);
 
+/* What an object of any type may be called; false with @error. */
+bool object_check_id(const char *id, GError **error);
+/* The error about an id that is taken. */
+void object_set_duplicate(const char *id, GError **error);
+
 /*
  * As cairn_secrets_add(), with the value of "data" in @data (borrowed; NULL: none) rather than in
  * @props.

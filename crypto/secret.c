@@ -86,7 +86,7 @@ bool secrets_has(CairnSecrets *store, const char *id)
     return mem != NULL;
 }
 
-static void secret_set_duplicate(const char *id, GError **error)
+void object_set_duplicate(const char *id, GError **error)
 {
     cairn_set_error(error, EEXIST,
                     "attempt to add duplicate property '%s' to object (type 'container')", id);
@@ -99,7 +99,7 @@ static bool secrets_insert(CairnSecrets *store, const char *id, SecMem *mem, GEr
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&store->lock);
 
     if (g_hash_table_contains(store->table, id)) {
-        secret_set_duplicate(id, error);
+        object_set_duplicate(id, error);
         return false;
     }
     g_hash_table_insert(store->table, g_strdup(id), g_steal_pointer(&owned));
@@ -115,7 +115,7 @@ bool cairn_secrets_remove(CairnSecrets *store, const char *id)
 
 /* ---- properties --------------------------------------------------------- */
 
-static bool secret_check_id(const char *id, GError **error)
+bool object_check_id(const char *id, GError **error)
 {
     bool is_valid = g_ascii_isalpha(id[0]);
 
@@ -183,7 +183,7 @@ static bool secret_parse_props(const QDict *dict, SecretProps *out, GError **err
         cairn_set_error(error, EINVAL, "Parameter 'id' is missing");
         return false;
     }
-    return secret_parse_format(out, format, error) && secret_check_id(out->id, error);
+    return secret_parse_format(out, format, error) && object_check_id(out->id, error);
 }
 
 /* ---- loading ------------------------------------------------------------ */
@@ -390,7 +390,7 @@ bool secrets_add_data(CairnSecrets *store, const QDict *dict, SecMem *data, GErr
         return false;
     }
     if (secrets_has(store, props.id)) {
-        secret_set_duplicate(props.id, error);
+        object_set_duplicate(props.id, error);
         return false;
     }
     mem = secret_make(store, &props, data, error);
@@ -407,7 +407,7 @@ bool cairn_secrets_add_bytes(CairnSecrets *store, const char *id, const void *da
 {
     SecMem *mem;
 
-    if (!secret_check_id(id, error)) {
+    if (!object_check_id(id, error)) {
         return false;
     }
     if (bytes > SECRET_MAX_BYTES) {

@@ -289,6 +289,8 @@ CAIRN_API bool bdrv_has_zero_init(BlockDriverState *bs);
 CAIRN_API CairnContext *bdrv_get_context(BlockDriverState *bs);
 CAIRN_API CairnSecrets *bdrv_get_secrets(BlockDriverState *bs);
 CAIRN_API CairnSecrets *cairn_context_get_secrets(CairnContext *ctx);
+/** bdrv_find_object: the object that a user made (cairn_object_add()), or NULL; for open and reopen. It goes with the context: take a reference. */
+CAIRN_API void *bdrv_find_object(BlockDriverState *bs, const char *type, const char *id);
 CAIRN_API bool bdrv_is_restricted(BlockDriverState *bs);
 /** bdrv_warn, bdrv_notice: to the context's callback for warnings, or for what is none. Any thread. */
 CAIRN_API void bdrv_warn(BlockDriverState *bs, const char *format, ...) G_GNUC_PRINTF(2, 3);

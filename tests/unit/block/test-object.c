@@ -125,6 +125,72 @@ static void test_messages(void)
     }
 }
 
+/* The numbers themselves are test-throttle's. */
+static void test_throttle_group(void)
+{
+    const struct { const char *text, *message; } cases[] = {
+        { "throttle-group", "Parameter 'id' is missing" },
+        { "throttle-group,id=9", "Parameter 'id' expects an identifier" },
+        { "throttle-group,id=sec",
+          "attempt to add duplicate property 'sec' to object (type 'container')" },
+        { "throttle-group,id=old",
+          "attempt to add duplicate property 'old' to object (type 'container')" },
+        { "secret,id=old,data=x",
+          "attempt to add duplicate property 'old' to object (type 'container')" },
+        { "throttle-group,id=g,nope=1", "Parameter 'nope' is unexpected" },
+        { "throttle-group,id=g,bps-total=1", "Parameter 'bps-total' is unexpected" },
+        { "throttle-group,id=g,x-bps=1", "Parameter 'x-bps' is unexpected" },
+        { "throttle-group,id=g,x-bps-total-min=1", "Parameter 'x-bps-total-min' is unexpected" },
+        { "throttle-group,id=g,data=1", "Parameter 'data' is unexpected" },
+        { "throttle-group,id=g,limits.a.b=1", "Parameter 'limits.a.b' is unexpected" },
+        { "throttle-group,id=g,limits=1", "Invalid parameter type for 'limits', expected: object" },
+        { "throttle-group,id=g,x-bps-total=1k", "Parameter 'x-bps-total' expects integer" },
+        { "throttle-group,id=g,x-bps-total=", "Parameter 'x-bps-total' expects integer" },
+        { "throttle-group,id=g,x-bps-total=9223372036854775808",
+          "Parameter 'x-bps-total' expects integer" },
+        { "throttle-group,id=g,x-bps-total=-1", "Property values cannot be negative" },
+        { "throttle-group,id=g,limits.bps-total=-1",
+          "bps/iops/max values must be within [0, 1000000000000000]" },
+        { "throttle-group,id=g,x-bps-read=1,x-bps-read-max=2,x-bps-read-max-length=4294967296",
+          "x-bps-read-max-length value must be in the range [0, 4294967295]" },
+        { "throttle-group,id=g,x-bps-total=1,limits.bps-read=1",
+          "bps/iops/max total values and read/write values cannot be used at the same time" },
+        { "{\"qom-type\":\"throttle-group\",\"id\":\"g\",\"x-bps-read\":\"5\"}",
+          "Invalid parameter type for 'x-bps-read', expected: integer" },
+        { "{\"qom-type\":\"throttle-group\",\"id\":\"g\",\"limits\":{\"bps-read\":1.5}}",
+          "Invalid parameter type for 'limits.bps-read', expected: integer" },
+        { "{\"qom-type\":\"throttle-group\",\"id\":\"g\",\"limits\":{\"nope\":1}}",
+          "Parameter 'limits.nope' is unexpected" },
+        { "{\"qom-type\":\"throttle-group\",\"id\":7}",
+          "Invalid parameter type for 'id', expected: string" },
+    };
+    const char *const good[] = {
+        "throttle-group,id=a", "throttle-group,id=b,x-bps-total=0x10,x-iops-read= 5",
+        "throttle-group,id=c,limits.iops-total=5,x-iops-size=4096",
+        "{\"qom-type\":\"throttle-group\",\"id\":\"d\",\"limits\":{\"bps-read\":5,"
+        "\"bps-read-max\":10,\"bps-read-max-length\":3}}",
+        "{\"qom-type\":\"throttle-group\",\"id\":\"e\",\"limits\":{}}",
+    };
+    g_autoptr(CairnContext) ctx = cairn_context_new();
+
+    g_assert_true(cairn_object_add(ctx, "secret,id=sec,data=x", NULL));
+    g_assert_true(cairn_object_add(ctx, "throttle-group,id=old", NULL));
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(GError) error = NULL;
+        g_auto(GStrv) lines = NULL;
+
+        g_assert_false(cairn_object_add(ctx, cases[i].text, &error));
+        lines = g_strsplit(error->message, "\n", 2);
+        g_assert_cmpstr(lines[0], ==, cases[i].message);
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(good); i++) {
+        g_autoptr(GError) error = NULL;
+
+        cairn_object_add(ctx, good[i], &error);
+        g_assert_no_error(error);
+    }
+}
+
 static void test_bad_json(void)
 {
     g_autoptr(CairnContext) ctx = cairn_context_new();
@@ -151,7 +217,7 @@ static void test_help(void)
     g_autofree char *types = cairn_object_help(NULL, NULL);
     g_autofree char *options = cairn_object_help("secret", NULL);
 
-    g_assert_cmpstr(types, ==, "List of user creatable objects:\n  secret\n");
+    g_assert_cmpstr(types, ==, "List of user creatable objects:\n  secret\n  throttle-group\n");
     g_assert_cmpstr(options, ==, "secret options:\n  data=<string>\n  file=<string>\n"
                     "  format=<QCryptoSecretFormat>\n  iv=<string>\n  keyid=<string>\n");
 }
@@ -162,6 +228,7 @@ int main(int argc, char **argv)
     g_test_add_func("/object/data/is-kept-from-the-parsers", test_split);
     g_test_add_func("/object/spellings/mean-the-same", test_spellings);
     g_test_add_func("/object/each-mistake/has-its-message", test_messages);
+    g_test_add_func("/object/throttle-group/each-mistake/has-its-message", test_throttle_group);
     g_test_add_func("/object/bad-json/is-refused-unseen", test_bad_json);
     g_test_add_func("/object/contexts/share-nothing", test_contexts);
     g_test_add_func("/object/help/lists-types-and-options", test_help);
