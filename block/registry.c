@@ -17,6 +17,7 @@ static const BlockDriver *const builtin_drivers[] = {
     &bdrv_null_co,
     &bdrv_qcow,
     &bdrv_raw,
+    &bdrv_throttle,
     NULL,
 };
 
