@@ -381,8 +381,6 @@ int coroutine_fn bdrv_co_status_bs(BlockDriverState *bs, bool want_zero, int64_t
 int coroutine_fn bdrv_co_block_status_chain_file(BlockDriverState *bs, bool want_zero,
                                                  int64_t offset, int64_t bytes,
                                                  BlockStatus *status, BlockDriverState **file);
-int coroutine_fn bdrv_co_block_status_chain(BdrvChild *child, bool want_zero, int64_t offset,
-                                            int64_t bytes, BlockStatus *status);
 /* bdrv_co_copy_up(), and a write that leaves what is read as it was, as requests of a backend (copy-up.c). */
 int coroutine_fn blk_co_copy_up(BlockBackend *blk, int64_t offset, int64_t bytes);
 int coroutine_fn blk_co_pwrite_unchanged(BlockBackend *blk, int64_t offset, int64_t bytes,
@@ -390,6 +388,5 @@ int coroutine_fn blk_co_pwrite_unchanged(BlockBackend *blk, int64_t offset, int6
 int64_t coroutine_fn bdrv_co_getlength_bs(BlockDriverState *bs);
 int coroutine_fn bdrv_co_flush_bs(BlockDriverState *bs);
 int bdrv_flush_bs(BlockDriverState *bs);            /* blocking */
-int64_t coroutine_fn bdrv_co_get_allocated_file_size(BlockDriverState *bs);
 
 #endif

@@ -64,7 +64,8 @@ int coroutine_fn bdrv_co_pdiscard(BdrvChild *child, int64_t offset, int64_t byte
     if (ret < 0 || bytes <= 0) {
         return ret;
     }
-    tracked_request_begin(&req, bs, offset, bytes, bs->bl.request_alignment, false);
+    tracked_request_begin(&req, bs, offset, bytes, bs->bl.request_alignment,
+                          bs->orders_writes);
     ret = discard_by_driver(bs, offset, bytes);
     io_write_done(bs, offset, bytes, false);
     tracked_request_end(&req);

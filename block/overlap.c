@@ -10,8 +10,8 @@
  *    itself, then looks for the announcement. Both are sequentially consistent, so at least one
  *    sees the other.
  * 3. Reads are not tracked: the bytes around a write are written back as they were.
- * 4. A write that a coroutine makes inside a range that it has claimed itself (copy-up.c) is part of
- *    that claim.
+ * 4. A write that a coroutine makes inside a range that it has claimed itself (copy-up.c) is part
+ *    of that claim.
  */
 #include "block/io-int.h"
 
@@ -146,4 +146,24 @@ void tracked_request_end(BdrvTrackedRequest *req)
     }
     co_queue_restart_all(&p->serial_waiters);
     g_mutex_unlock(&p->reqs_lock);
+}
+
+/* ---- of drivers ------------------------------------------------------------------ */
+
+struct BdrvClaim {
+    BdrvTrackedRequest req;
+};
+
+BdrvClaim *coroutine_fn bdrv_co_claim(BlockDriverState *bs, int64_t offset, int64_t bytes)
+{
+    BdrvClaim *claim = g_new(BdrvClaim, 1);
+
+    tracked_request_begin(&claim->req, bs, offset, bytes, bs->bl.request_alignment, true);
+    return claim;
+}
+
+void bdrv_release(BdrvClaim *claim)
+{
+    tracked_request_end(&claim->req);
+    g_free(claim);
 }

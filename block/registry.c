@@ -16,6 +16,7 @@ static const BlockDriver *const builtin_drivers[] = {
     &bdrv_null_aio,
     &bdrv_null_co,
     &bdrv_qcow,
+    &bdrv_quorum,
     &bdrv_raw,
     &bdrv_throttle,
     NULL,

@@ -234,7 +234,8 @@ static int coroutine_fn write_tracked(BlockDriverState *bs, int64_t offset, int6
     int ret = 0;
 
     tracked_request_begin(&req, bs, offset, bytes, align,
-                          !is_aligned || is_guarded || flags & BDRV_REQ_SERIALISING);
+                          !is_aligned || is_guarded || bs->orders_writes
+                          || flags & BDRV_REQ_SERIALISING);
     if (is_guarded) {
         ret = io_guard_check(bs, offset, bytes, iov);
     }
@@ -268,7 +269,7 @@ static int coroutine_fn write_compressed(BlockDriverState *bs, int64_t offset, i
         return -EINVAL;
     }
     tracked_request_begin(&req, bs, offset, bytes, bs->bl.request_alignment,
-                          flags & BDRV_REQ_SERIALISING);
+                          bs->orders_writes || flags & BDRV_REQ_SERIALISING);
     ret = bs->drv->bdrv_co_pwritev_compressed(bs, offset, bytes, iov);
     io_write_done(bs, offset, bytes, ret >= 0);
     tracked_request_end(&req);

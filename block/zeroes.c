@@ -128,7 +128,8 @@ static int coroutine_fn zeroes_tracked(BlockDriverState *bs, int64_t offset, int
         return -ENOTSUP;
     }
     tracked_request_begin(&req, bs, offset, bytes, align,
-                          !is_aligned || is_guarded || flags & BDRV_REQ_SERIALISING);
+                          !is_aligned || is_guarded || bs->orders_writes
+                          || flags & BDRV_REQ_SERIALISING);
     if (is_guarded) {
         ret = io_guard_check(bs, offset, bytes, NULL);
     }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * throttle: a filter whose requests keep to the limits of a group (util/throttle-group.h), together with those of
- * the group's other disks.
+ * throttle: a filter whose requests keep to the limits of a group (util/throttle-group.h),
+ * together with those of the group's other disks.
  *
  * 1. A request waits before it goes on, never after; flushes and questions do not wait.
- * 2. Inside a drain nothing waits: what stands in the queue goes on at once, so that no close and no
- *    reopen takes as long as the limits say. It is counted, and slows down what comes later.
+ * 2. Inside a drain nothing waits: what stands in the queue goes on at once, so that no close and
+ *    no reopen takes as long as the limits say. It is counted, and slows down what comes later.
  */
 #include <cairn/driver.h>
 
@@ -51,7 +51,8 @@ static bool throttle_open(BlockDriverState *bs, QDict *opts, int flags, GError *
     }
     throttle_member_init(&s->member, group);
     bs->supported_write_flags = BDRV_REQ_FUA | BDRV_REQ_WRITE_UNCHANGED;
-    bs->supported_zero_flags = BDRV_REQ_FUA | BDRV_REQ_MAY_UNMAP | BDRV_REQ_NO_FALLBACK;
+    bs->supported_zero_flags = BDRV_REQ_FUA | BDRV_REQ_MAY_UNMAP | BDRV_REQ_NO_FALLBACK
+        | BDRV_REQ_WRITE_UNCHANGED;
     return true;
 }
 

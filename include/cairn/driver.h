@@ -80,6 +80,7 @@ struct BlockDriverState {
     bool read_only;             /* set, and BLK_O_RDWR cleared, by an open that falls back to reading (BLK_O_AUTO_RDONLY) */
     bool encrypted;             /* set by the driver's open */
     bool probed;                /* the format was guessed */
+    bool orders_writes;         /* set by the driver's open: writes that overlap come one after the other (what is written twice stays the same) */
     int supported_write_flags;  /* BDRV_REQ_* that co_pwritev takes; the core does the rest */
     int supported_zero_flags;   /* likewise co_pwrite_zeroes */
     char *filename;             /* as the tools print it; never NULL */
@@ -344,6 +345,23 @@ CAIRN_API int coroutine_fn bdrv_co_block_status(BdrvChild *child, bool want_zero
                                                 int64_t offset, int64_t bytes,
                                                 int64_t *pnum, int64_t *map,
                                                 BlockDriverState **file);
+
+/** bdrv_co_block_status_chain: as blk_block_status_chain(): backing files are followed. */
+CAIRN_API int coroutine_fn bdrv_co_block_status_chain(BdrvChild *child, bool want_zero,
+                                                      int64_t offset, int64_t bytes,
+                                                      BlockStatus *status);
+/** bdrv_co_get_allocated_file_size: bytes in the host, or -errno. */
+CAIRN_API int64_t coroutine_fn bdrv_co_get_allocated_file_size(BlockDriverState *bs);
+
+typedef struct BdrvClaim BdrvClaim;
+
+/**
+ * bdrv_co_claim: for a driver, of its own node: when it returns no write to the range runs in the driver, and none begins until
+ * bdrv_release(). Not inside a write.
+ */
+CAIRN_API BdrvClaim *coroutine_fn bdrv_co_claim(BlockDriverState *bs, int64_t offset,
+                                                int64_t bytes);
+CAIRN_API void bdrv_release(BdrvClaim *claim);
 
 /** bdrv_co_debug_event: tells the node itself, for instance a driver its file child (child->bs), of @event. */
 CAIRN_API void coroutine_fn bdrv_co_debug_event(BlockDriverState *bs, const char *event);
