@@ -13,6 +13,7 @@ extern const BlockDriver bdrv_host_cdrom;
 extern const BlockDriver bdrv_host_device;
 extern const BlockDriver bdrv_null_aio;
 extern const BlockDriver bdrv_null_co;
+extern const BlockDriver bdrv_preallocate;
 extern const BlockDriver bdrv_qcow;
 extern const BlockDriver bdrv_quorum;
 extern const BlockDriver bdrv_raw;

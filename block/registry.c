@@ -15,6 +15,7 @@ static const BlockDriver *const builtin_drivers[] = {
     &bdrv_host_device,
     &bdrv_null_aio,
     &bdrv_null_co,
+    &bdrv_preallocate,
     &bdrv_qcow,
     &bdrv_quorum,
     &bdrv_raw,
