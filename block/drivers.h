@@ -7,6 +7,7 @@
 
 extern const BlockDriver bdrv_blkdebug;
 extern const BlockDriver bdrv_blkverify;
+extern const BlockDriver bdrv_compress;
 extern const BlockDriver bdrv_copy_on_read;
 extern const BlockDriver bdrv_file;
 extern const BlockDriver bdrv_host_cdrom;

@@ -9,6 +9,7 @@
 static const BlockDriver *const builtin_drivers[] = {
     &bdrv_blkdebug,
     &bdrv_blkverify,
+    &bdrv_compress,
     &bdrv_copy_on_read,
     &bdrv_file,
     &bdrv_host_cdrom,

@@ -251,6 +251,12 @@ static int coroutine_fn write_tracked(BlockDriverState *bs, int64_t offset, int6
     return ret;
 }
 
+static bool write_is_last_unit(BlockDriverState *bs, int64_t offset, int64_t bytes)
+{
+    return io_is_aligned(bs, offset, 0)
+        && offset + bytes == __atomic_load_n(&bs->priv->length, __ATOMIC_ACQUIRE);
+}
+
 /*
  * Compressed data replaces whole units, so nothing is padded; the driver says which ranges it
  * takes. A short last unit ends where the node does.
@@ -265,7 +271,7 @@ static int coroutine_fn write_compressed(BlockDriverState *bs, int64_t offset, i
     if (!bs->drv->bdrv_co_pwritev_compressed) {
         return below ? write_pass_on(bs, below, offset, bytes, iov, flags) : -ENOTSUP;
     }
-    if (!io_is_aligned(bs, offset, bytes)) {
+    if (!io_is_aligned(bs, offset, bytes) && !write_is_last_unit(bs, offset, bytes)) {
         return -EINVAL;
     }
     tracked_request_begin(&req, bs, offset, bytes, bs->bl.request_alignment,
