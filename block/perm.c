@@ -78,12 +78,19 @@ static void perm_needs_of_storage(BdrvChildRole role, bool is_writable, uint64_t
     *nshared = shared;
 }
 
+/* Whether a filter passes writes on without the flag that says that they change nothing. */
+static bool perm_forgets_unchanged(const BlockDriverState *bs, uint64_t perm)
+{
+    return perm & BLK_PERM_WRITE_UNCHANGED && bs->drv->bdrv_co_pwritev
+        && !(bs->supported_write_flags & BDRV_REQ_WRITE_UNCHANGED);
+}
+
 void bdrv_default_perms(BlockDriverState *bs, BdrvChild *child, BdrvChildRole role,
                         const BlockReopenState *reopen, uint64_t perm, uint64_t shared,
                         uint64_t *nperm, uint64_t *nshared)
 {
     if (role & BDRV_CHILD_FILTERED) {
-        *nperm = perm;
+        *nperm = perm | (perm_forgets_unchanged(bs, perm) ? BLK_PERM_WRITE : 0);
         *nshared = shared;
     } else if (role & BDRV_CHILD_COW) {
         perm_needs_of_overlay(perm, shared, nperm, nshared);

@@ -233,7 +233,8 @@ static bool blkdebug_refresh_limits(BlockDriverState *bs, GError **error)
     bl->max_pwrite_zeroes = (int64_t)s->max_write_zero;
     bl->pdiscard_alignment = (uint32_t)s->opt_discard;
     bl->max_pdiscard = (int64_t)s->max_discard;
-    bs->supported_write_flags = BDRV_REQ_FUA & image->supported_write_flags;
+    bs->supported_write_flags = BDRV_REQ_WRITE_UNCHANGED
+        | (BDRV_REQ_FUA & image->supported_write_flags);
     bs->supported_zero_flags = (BDRV_REQ_FUA | BDRV_REQ_MAY_UNMAP | BDRV_REQ_NO_FALLBACK)
         & image->supported_zero_flags;
     return true;

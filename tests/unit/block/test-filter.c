@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Filters in the core: "thin" has no callbacks, "thick" has all of a filter that looks at what passes, "wide" rewrites whole
- * blocks of 16 KiB.
+ * Filters in the core: "thin" has no callbacks, "thick" has all of a filter that looks at what
+ * passes, "wide" rewrites whole blocks of 16 KiB.
  */
 #include "io-driver.h"
 
@@ -88,6 +88,11 @@ static const BlockDriver bdrv_thick = {
     .bdrv_co_pwritev_compressed = thick_co_pwritev_compressed,
     .bdrv_co_debug_event = thick_co_debug_event,
 };
+/* Knows no flags. */
+static const BlockDriver bdrv_deaf = {
+    .format_name = "deaf", .instance_size = sizeof(ThickState), .is_filter = true,
+    .bdrv_open = filter_open, .bdrv_co_pwritev = thick_co_pwritev,
+};
 static const BlockDriver bdrv_wide = {
     .format_name = "wide", .instance_size = sizeof(ThickState), .is_filter = true,
     .bdrv_open = thick_open, .bdrv_refresh_limits = wide_refresh_limits,
@@ -101,6 +106,7 @@ static CairnContext *filter_context(void)
     g_assert_true(bdrv_register(ctx, &bdrv_ov, NULL));
     g_assert_true(bdrv_register(ctx, &bdrv_thin, NULL));
     g_assert_true(bdrv_register(ctx, &bdrv_thick, NULL));
+    g_assert_true(bdrv_register(ctx, &bdrv_deaf, NULL));
     g_assert_true(bdrv_register(ctx, &bdrv_wide, NULL));
     return ctx;
 }
@@ -207,8 +213,9 @@ static void test_wide_zeroes(void)
 }
 
 /*
- * Neighbours in one block, of one and the same node: data through the filter, zeros through it. If the filter did one of the
- * two's read-modify-write and the node below the other's, one would put back what the other has changed.
+ * Neighbours in one block, of one and the same node: data through the filter, zeros through it.
+ * If the filter did one of the two's read-modify-write and the node below the other's, one would
+ * put back what the other has changed.
  */
 enum { FI_WRITERS = 4, FI_ROUNDS = 300, FI_STRIPE = 100 };
 
@@ -381,7 +388,33 @@ static void test_copy_up_wide(void)
     cairn_context_unref(ctx);
 }
 
-/* Copies and writes of the same blocks, on several threads; a filter between that rewrites them whole. */
+/* Who may only write what changes nothing copies through a filter that knows no such writes. */
+static void test_copy_up_unchanged(void)
+{
+    static const char *const filters[] = { "thick", "deaf" };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(filters); i++) {
+        CairnContext *ctx = filter_context();
+        g_autofree char *options = g_strdup_printf(
+            "driver=copy-on-read,file.driver=%s,file.read-only=off,file.node-name=filter,"
+            "file.file.driver=ov,file.file.node-name=top,file.file.backing.driver=ov,"
+            "file.file.backing.node-name=base", filters[i]);
+        BlockBackend *blk = mem_open_blk(ctx, options, 0);
+
+        ov_put(ctx, "base", 0, 10, 7);
+        g_assert_cmpint(ov_get(blk, 3), ==, 7);
+        g_assert_true(ov_state(ctx, "top")->is_own[3]);
+        g_assert_cmphex(bdrv_find_node(ctx, "filter")->file->perm & BLK_PERM_WRITE, ==,
+                        i ? BLK_PERM_WRITE : 0);
+        blk_unref(blk);
+        cairn_context_unref(ctx);
+    }
+}
+
+/*
+ * Copies and writes of the same blocks, on several threads; a filter between that rewrites them
+ * whole.
+ */
 enum { FI_COPY_UNITS = 64 };
 
 typedef struct FiRace {
@@ -448,6 +481,7 @@ int main(int argc, char **argv)
     g_test_add_func("/filter/info/needs-no-backing-file", test_info_without_backing);
     g_test_add_func("/filter/copy-up/is-seen-by-filters", test_copy_up_is_seen);
     g_test_add_func("/filter/copy-up/larger-blocks/are-whole", test_copy_up_wide);
+    g_test_add_func("/filter/copy-up/deaf-filter/gets-the-permission", test_copy_up_unchanged);
     g_test_add_data_func("/filter/copy-up/race/thick", "driver=thick,file.driver=ov,"
                          "file.node-name=top,file.size=1M,file.backing.driver=ov,"
                          "file.backing.node-name=base,file.backing.size=1M", test_copy_up_race);
