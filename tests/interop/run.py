@@ -21,6 +21,7 @@ import debug_cases
 import differences
 import differences_manage
 import exchange
+import filter_cases
 import fixtures
 
 
@@ -36,9 +37,10 @@ def normalize(text):
     return re.sub(r"(    \((?!0\.00|100\.00)\d+\.\d+/100%\)\r)+", "", text)
 
 
-SUITE = compare.Suite("qemu-img", [*cases.all_cases(), *debug_cases.img_cases()],
-                      {**differences.DIFFERENCES, **debug_cases.IMG_DIFFERENCES},
-                      differences.ADDED_LINES, normalize)
+SUITE = compare.Suite("qemu-img", [*cases.all_cases(), *debug_cases.img_cases(), *filter_cases.img_cases()],
+                      {**differences.DIFFERENCES, **debug_cases.IMG_DIFFERENCES,
+                       **filter_cases.IMG_DIFFERENCES},
+                      [*differences.ADDED_LINES, *filter_cases.IMG_ADDED_LINES], normalize)
 
 
 def with_abilities(suite, program):

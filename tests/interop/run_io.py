@@ -14,6 +14,7 @@ import tempfile
 
 import compare
 import debug_cases
+import filter_cases
 import fixtures
 import io_cases
 import io_differences
@@ -35,9 +36,10 @@ def normalize(text):
     return re.sub(r"^qemu-io version .*", "VERSION", text, flags=re.S)
 
 
-SUITE = compare.Suite("qemu-io", [*io_cases.all_cases(), *debug_cases.io_cases()],
-                      {**io_differences.DIFFERENCES, **debug_cases.IO_DIFFERENCES},
-                      io_differences.ADDED_LINES, normalize)
+SUITE = compare.Suite("qemu-io", [*io_cases.all_cases(), *debug_cases.io_cases(), *filter_cases.io_cases()],
+                      {**io_differences.DIFFERENCES, **debug_cases.IO_DIFFERENCES,
+                       **filter_cases.IO_DIFFERENCES},
+                      [*io_differences.ADDED_LINES, *filter_cases.IO_ADDED_LINES], normalize)
 
 
 def parse_arguments():
