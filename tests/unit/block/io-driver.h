@@ -452,7 +452,7 @@ static const BlockDriver bdrv_memcow = {
 
 /* ---- for the tests ---------------------------------------------------------- */
 
-static CairnContext *mem_context(void)
+static G_GNUC_UNUSED CairnContext *mem_context(void)
 {
     CairnContext *ctx = cairn_context_new();
     GError *error = NULL;
