@@ -132,6 +132,7 @@ def quorum_cases():
     yield io(three, "'write -c 0 64k'", "'truncate 2M'", "'alloc 0 1M'")
     yield io(quorum(1, "empty.qcow", "q.qcow", driver="qcow"), "map", WRITE, "'read -P 9 0 4k'")
     yield io(quorum(2, "s.raw", "same.raw") + ",blkverify=on", READ, WRITE, "'read -P 9 0 4k'")
+    yield io(quorum(2, "s.raw", "diff.raw") + ",blkverify=on", READ, "'read 64k 4k'", "'read 128k 512'")
     yield io(quorum(2, "s.raw", "diff.raw") + ",blkverify=on,read-pattern=fifo", "'read 64k 4k'")
     for threshold in ("0", "-1", "x", "4", "3"):
         yield io(three.replace("threshold=2", f"threshold={threshold}"), "length")
@@ -277,6 +278,9 @@ IO_DIFFERENCES = {
     io(CHAIN + ",bottom=t", "'read 100k 4k'", "'read 200k 4k'", "'read 0 4k'", "map"): differs(
         "the image itself as the lowest node to copy from: then nothing is copied; the peer copies all",
         stdout=r"(read .*\n.*\n){3}300 KiB \(0x4b000\) bytes not allocated at offset 0 bytes .*\n(.*\n)+"),
+    io(quorum(2, "s.raw", "diff.raw") + ",blkverify=on", READ, "'read 64k 4k'", "'read 128k 512'"): differs(
+        "the peer's process ends at the first difference; a library must not",
+        stdout=r"read .*\n.*\nread failed: Input/output error\nread .*\n.*\n"),
     io(COMPRESS + "empty.qcow", "'write -P 4 8k 8k'", "'read -P 4 8k 8k'"): differs(
         "the peer compresses one cluster at a time only, and fails for two", status=[0],
         stdout=r"wrote .*\n.*\nread .*\n.*\n", files=["empty.qcow"]),

@@ -24,15 +24,16 @@ static bool context_is_new_warning(const char *text)
 }
 
 /*
- * Scripts know these without the program's name: what is said of a guessed format, and by
- * blkverify.
+ * Scripts know these without the program's name: what is said of a guessed format, by blkverify,
+ * and by quorum where it does the same.
  */
 static void context_print_warning(const char *text, void *opaque)
 {
     if (!context_is_new_warning(text)) {
         return;
     }
-    if (g_str_has_prefix(text, "WARNING: ") || g_str_has_prefix(text, "blkverify: ")) {
+    if (g_str_has_prefix(text, "WARNING: ") || g_str_has_prefix(text, "blkverify: ")
+        || g_str_has_prefix(text, "quorum: ")) {
         fflush(stdout);
         fprintf(stderr, "%s\n", text);
     } else {
