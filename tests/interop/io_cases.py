@@ -629,6 +629,84 @@ OPEN = """
 -f qcow nope -c 'open -o driver=raw s.raw' -c length
 """
 
+REOPEN = """
+-c reopen
+-f raw s.raw -c reopen
+-f raw s.raw -c 'reopen x'
+-f raw s.raw -c 'reopen -r x'
+-f raw s.raw -c 'reopen -Z'
+-f raw s.raw -c 'reopen -r -w'
+-f raw s.raw -c 'reopen -wr'
+-f raw s.raw -c 'reopen -r -r' -c 'write 0 1'
+-f raw s.raw -c 'reopen -c'
+-f raw s.raw -c 'reopen -o'
+-f raw s.raw -c 'reopen -c foo' -c 'write -P 1 0 1'
+-f raw s.raw -c 'reopen -r' -c 'write 0 1' -c 'reopen -w' -c 'write -P 1 0 1'
+-r -f raw s.raw -c 'write 0 1' -c 'reopen -w' -c 'write -P 1 0 1'
+-r -f raw s.raw -c reopen -c 'write 0 1'
+-f qcow q.qcow -c 'reopen -r' -c 'write 0 1' -c 'discard 0 4k' -c 'read 0 1' -c flush
+-r -f qcow q.qcow -c 'reopen -w' -c 'write -P 1 0 1' -c 'reopen -r' -c 'read -P 1 0 1'
+-r -f qcow o.qcow -c 'reopen -w' -c 'write -P 1 0 1' -c map
+-f qcow l5.qcow -c 'reopen -r' -c 'reopen -w -c none' -c 'write -P 1 5 5'
+-f raw s.raw -c 'reopen -c none' -c 'read 0 512' -c 'write -P 1 1 3' -c 'read -P 1 1 3'
+-f raw s.raw -c 'reopen -c directsync' -c 'write -P 1 1 3' -c 'reopen -c writeback' -c 'read -P 1 1 3'
+-f raw s.raw -c 'reopen -c writethrough' -c 'write -P 1 0 512'
+-f raw s.raw -c 'reopen -c unsafe' -c 'write -P 1 0 512' -c flush
+-f raw s.raw -c 'reopen -c none -c unsafe' -c 'read 0 512'
+-f qcow q.qcow -c 'reopen -c none' -c 'write -P 1 1 3' -c 'reopen -c writethrough' -c 'write -P 2 100 9'
+-r -f raw s.raw -c 'reopen -w -c none' -c 'write -P 1 0 512'
+-t none -f raw s.raw -c 'reopen -c writeback' -c 'write -P 1 1 3'
+-t writethrough -f raw s.raw -c 'reopen -c writeback' -c 'write -P 1 1 3'
+-k -n -f raw s.raw -c 'reopen -c writeback' -c 'read 0 512'
+-f raw s.raw -c 'reopen -o driver=qcow' -c length
+-f raw s.raw -c 'reopen -o driver=raw' -c length
+-f raw s.raw -c 'reopen -o node-name=x'
+-f raw s.raw -c 'reopen -o foo=1'
+-f raw s.raw -c 'reopen -o a=1 -o b=2'
+-f raw s.raw -c 'reopen -o file.filename=x'
+-f raw s.raw -c 'reopen -o file.filename=s.raw' -c 'read 0 1'
+-f raw s.raw -c 'reopen -o file.driver=file'
+-f raw s.raw -c 'reopen -o file.driver=raw'
+-f raw s.raw -c 'reopen -o file.locking=off'
+-f raw s.raw -c 'reopen -o file.aio=native'
+-f raw s.raw -c 'reopen -o force-share=on'
+-f raw s.raw -c 'reopen -r -o force-share=on'
+-f raw s.raw -c 'reopen -r -o read-only=on' -c 'write -P 1 0 1'
+-f raw s.raw -c 'reopen -w -o read-only=on' -c 'write -P 1 0 1'
+-f raw s.raw -c 'reopen -o read-only=on' -c 'write -P 1 0 1'
+-r -f raw s.raw -c 'reopen -o read-only=off' -c 'write -P 1 0 1'
+-f raw s.raw -c 'reopen -o read-only=foo' -c 'write -P 1 0 1'
+-f raw s.raw -c 'reopen -c none -o cache.direct=off' -c 'read 0 512'
+-f raw s.raw -c 'reopen -c writeback -o cache.no-flush=on'
+-f raw s.raw -c 'reopen -c writeback -o cache.writeback=on'
+-f raw s.raw -c 'reopen -o cache.direct=on' -c 'read 0 512' -c 'write -P 1 1 3'
+-f raw s.raw -c 'reopen -o cache.direct=on -o cache.direct=off' -c 'read 0 512'
+-f raw s.raw -c 'reopen -o cache.no-flush=on' -c 'write -P 1 1 3'
+-f raw s.raw -c 'reopen -o detect-zeroes=foo'
+-f raw s.raw -c 'reopen -o detect-zeroes=on' -c 'write -P 0 0 64k' -c 'read -P 0 0 64k'
+-f raw s.raw -c 'reopen -o detect-zeroes=unmap' -c 'write -P 0 0 64k'
+-d unmap -f raw s.raw -c 'reopen -o detect-zeroes=unmap' -c 'write -P 0 0 64k'
+-f raw s.raw -c 'reopen -o discard=unmap,detect-zeroes=unmap' -c 'write -P 0 0 64k'
+-f raw s.raw -c 'reopen -o discard=foo'
+-f raw s.raw -c 'reopen -o discard=ignore' -c 'discard 0 64k' -c map
+-f raw s.raw -c 'reopen -o discard=unmap' -c 'discard 0 64k' -c map
+-f raw s.raw -c 'reopen -o offset=512' -c length -c 'read 1047552 512'
+-f raw s.raw -c 'reopen -o offset=2M' -c length
+-f raw s.raw -c 'reopen -o size=512' -c length -c 'read 512 1'
+-f raw s.raw -c 'reopen -o ,'
+-f qcow o.qcow -c 'reopen -o backing.driver=qcow'
+-f qcow o.qcow -c 'reopen -o backing.read-only=off' -c 'write -P 1 0 1'
+-f qcow o.qcow -c 'reopen -o backing.file.filename=x'
+-f qcow o.qcow -c 'reopen -o encrypt.key-secret=s'
+-f qcow o.qcow -c 'reopen -o encrypt.format=aes'
+-f raw s.raw -c 'aio_write -P 1 0 512' -c 'reopen -r'
+-f raw s.raw -c 'aio_write -q -P 1 0 512k' -c 'reopen -r -c none' -c 'read -P 1 0 512k'
+--image-opts driver=raw,file.filename=s.raw -c 'reopen -r' -c 'write 0 1'
+-c 'open -r -o driver=raw s.raw' -c 'reopen -w' -c 'write -P 1 0 1'
+-c 'open -r s.raw' -c 'reopen -w' -c 'write -P 1 0 1'
+-c 'help reopen'
+"""
+
 PIPED = r"""
 << length
 << bogus
@@ -704,6 +782,7 @@ GROUPS = {
     "encrypted": lambda: on_image(f"{SECRET} --image-opts {ENC}", ENCRYPTED),
     "several": lambda: lines(SEVERAL),
     "open": lambda: lines(OPEN),
+    "reopen": lambda: lines(REOPEN),
     "piped": lambda: lines(PIPED),
     "secrets": lambda: lines(SECRETS),
 }

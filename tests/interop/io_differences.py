@@ -9,11 +9,14 @@ ADDED_LINES = [
 ]
 
 OWN_WORDS = "help is each tool's own text"
-NOT_YET = "reopen and the breakpoint commands are not there yet; sleep names its argument"
+NOT_YET = "the breakpoint commands are not there yet; sleep names its argument"
 AIO_STATUS = "the peer's exit status hides that an asynchronous request failed"
 WRITES_OVER_DATA = ("a compressed write on an allocated cluster: the peer puts the deflated bytes into the plain "
                     "cluster, and garbage is read back")
 IGNORES_DISCARD = "data is given away only by who asks for it: discard=ignore is the default"
+
+UNKNOWN_OPTION = "an option that the node does not have is named as such, with those that it has"
+FIXED_WINDOW = "the window of a raw disk does not move under its user"
 
 RESULT = r"{} {}/{} bytes at offset {}\n.*; TIME \(RATE\)\n"
 
@@ -31,8 +34,8 @@ def on_q(command):
 
 
 DIFFERENCES = {
-    "-c help": differs(NOT_YET, stdout=r"(\w+ .*SUMMARY\n){21}\nUse 'help commandname' for extended help\.\n"),
-    "-c ?": differs(NOT_YET, stdout=r"(\w+ .*SUMMARY\n){21}\nUse 'help commandname' for extended help\.\n"),
+    "-c help": differs(NOT_YET, stdout=r"(\w+ .*SUMMARY\n){22}\nUse 'help commandname' for extended help\.\n"),
+    "-c ?": differs(NOT_YET, stdout=r"(\w+ .*SUMMARY\n){22}\nUse 'help commandname' for extended help\.\n"),
     "-c 'help read'": differs(OWN_WORDS, stdout=r"read \[.*SUMMARY\n\n( .*\n|\n)+"),
     "-c 'help aio_write'": differs(OWN_WORDS, stdout=r"aio_write \[.*SUMMARY\n\n( .*\n|\n)+"),
     "--image-opts s.raw": differs(
@@ -83,4 +86,34 @@ DIFFERENCES = {
     "-c 'open -r -o read-only=off,driver=raw s.raw' -c 'write 0 1'": differs(
         "-r is the last word", status=[1], stdout="", stderr=r"qemu-io: Block node is read-only\n",
         files=["s.raw"]),
+    "-c 'help reopen'": differs(OWN_WORDS, stdout=r"reopen \[.*SUMMARY\n\n( .*\n|\n)+"),
+    "-k -n -f raw s.raw -c 'reopen -c writeback' -c 'read 0 512'": differs(
+        "aio=native is refused without cache.direct=on at reopening as at opening; the peer forgets to ask",
+        status=[1], stderr=r"qemu-io: aio=native was specified, but it requires cache\.direct=on, .*\n"),
+    "-f raw s.raw -c 'reopen -o foo=1'": differs(
+        UNKNOWN_OPTION, stderr=r"qemu-io: Block format 'raw' does not support the option 'foo'\n"
+                               r"Its own options are: .*\n"),
+    "-f raw s.raw -c 'reopen -o a=1 -o b=2'": differs(
+        UNKNOWN_OPTION, stderr=r"qemu-io: Block format 'raw' does not support the option 'a'\n"
+                               r"Its own options are: .*\n"),
+    "-f raw s.raw -c 'reopen -c writeback -o cache.writeback=on'": differs(
+        UNKNOWN_OPTION, stderr=r"qemu-io: Block format 'raw' does not support the option 'cache\.writeback'\n"
+                               r"Its own options are: .*\n"),
+    "-f raw s.raw -c 'reopen -o read-only=on' -c 'write -P 1 0 1'": differs(
+        "means what -r does; the peer says which node it cannot change under its user", stdout="",
+        stderr=r"qemu-io: Block node is read-only\n", files=["s.raw"]),
+    "-f raw s.raw -c 'reopen -o detect-zeroes=unmap' -c 'write -P 0 0 64k'": differs(
+        IGNORES_DISCARD, status=[1],
+        stderr=r"qemu-io: setting detect-zeroes to unmap is not allowed without setting discard operation to "
+               r"unmap\n"),
+    "-f raw s.raw -c 'reopen -o offset=512' -c length -c 'read 1047552 512'": differs(
+        FIXED_WINDOW, status=[1], stdout=r"1 MiB\n" + result("read", 512, 1047552),
+        stderr=r"qemu-io: Cannot change the option 'offset'\n"),
+    "-f raw s.raw -c 'reopen -o offset=2M' -c length": differs(
+        FIXED_WINDOW, stderr=r"qemu-io: Cannot change the option 'offset'\n"),
+    "-f raw s.raw -c 'reopen -o size=512' -c length -c 'read 512 1'": differs(
+        FIXED_WINDOW, stdout=r"1 MiB\n" + result("read", 1, 512),
+        stderr=r"qemu-io: Cannot change the option 'size'\n"),
+    "-f raw s.raw -c 'reopen -o ,'": differs(
+        "an option without a name is none", stderr=r"qemu-io: Invalid option list: ,\n"),
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* cairn-io: what the comparison with the peer cannot tell, as the peer has nothing like it. */
-#include "tool-run.h"
+#include "tool-talk.h"
 
 #include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
-#include <sys/wait.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* An empty overlay of 1 MiB on @backing, as qcow's header says it. */
@@ -85,67 +85,18 @@ static void aio_ends_before_exit(ToolFolder *f, gconstpointer data)
 
 /* ---- a program that is spoken to ---------------------------------------------- */
 
-typedef struct Talk {
-    GPid pid;
-    int in, out;                /* its standard input and output */
-    GString *heard;
-} Talk;
-
-static void talk_start(Talk *talk, const ToolFolder *f, const char *words)
-{
-    g_autofree char *line = g_strdup_printf("%s %s", g_getenv("CAIRN_TOOL"), words);
-    g_autoptr(GError) error = NULL;
-    g_auto(GStrv) argv = NULL;
-
-    g_assert_true(g_shell_parse_argv(line, NULL, &argv, NULL));
-    g_spawn_async_with_pipes(f->path, argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL,
-                             &talk->pid, &talk->in, &talk->out, NULL, &error);
-    g_assert_no_error(error);
-    talk->heard = g_string_new(NULL);
-}
-
-static void talk_say(Talk *talk, const char *text)
-{
-    g_assert_cmpint(write(talk->in, text, strlen(text)), ==, (ssize_t)strlen(text));
-}
-
-/* Waits until @text is in what it has said. */
-static void talk_hear(Talk *talk, const char *text)
-{
-    char data[256];
-
-    while (!strstr(talk->heard->str, text)) {
-        ssize_t bytes = read(talk->out, data, sizeof(data));
-
-        g_assert_cmpint(bytes, >, 0);
-        g_string_append_len(talk->heard, data, bytes);
-    }
-}
-
-static int talk_end(Talk *talk)
-{
-    int status;
-
-    close(talk->in);
-    g_assert_cmpint(waitpid(talk->pid, &status, 0), ==, talk->pid);
-    g_spawn_close_pid(talk->pid);
-    close(talk->out);
-    g_string_free(talk->heard, TRUE);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
 static void piped_result_comes_while_waiting(ToolFolder *f, gconstpointer data)
 {
-    Talk talk;
+    ToolTalk talk;
 
     tool_make_raw(f, "a", 1 << 20, 4096);
-    talk_start(&talk, f, "-f raw a");
-    talk_say(&talk, "aio_write -P 1 0 64k\n");
-    talk_hear(&talk, "wrote 65536/65536 bytes at offset 0\n");
-    talk_say(&talk, "length\nalloc 0 64k\nbogus\n");
-    talk_hear(&talk, "1 MiB\n");
-    talk_hear(&talk, "65536/65536 bytes allocated at offset 0 bytes\n");
-    g_assert_cmpint(talk_end(&talk), ==, 1);
+    tool_talk_start(&talk, f, "-f raw a");
+    tool_talk_say(&talk, "aio_write -P 1 0 64k\n");
+    tool_talk_hear(&talk, "wrote 65536/65536 bytes at offset 0\n");
+    tool_talk_say(&talk, "length\nalloc 0 64k\nbogus\n");
+    tool_talk_hear(&talk, "1 MiB\n");
+    tool_talk_hear(&talk, "65536/65536 bytes allocated at offset 0 bytes\n");
+    g_assert_cmpint(tool_talk_end(&talk), ==, 1);
 }
 
 /* ---- truncation --------------------------------------------------------------- */
@@ -184,16 +135,16 @@ static void truncation_sets_length(ToolFolder *f, gconstpointer data)
 static void truncation_gives_the_permission_back(ToolFolder *f, gconstpointer data)
 {
     g_autofree char *path = tool_path(f, "a");
-    Talk talk;
+    ToolTalk talk;
     int fd;
 
     tool_make_raw(f, "a", 1 << 20, 4096);
     fd = open(path, O_RDWR | O_CLOEXEC);
-    talk_start(&talk, f, "-f raw a");
-    talk_say(&talk, "truncate 2M\nlength\n");
-    talk_hear(&talk, "2 MiB\n");
+    tool_talk_start(&talk, f, "-f raw a");
+    tool_talk_say(&talk, "truncate 2M\nlength\n");
+    tool_talk_hear(&talk, "2 MiB\n");
     g_assert_false(resize_is_used(fd));
-    g_assert_cmpint(talk_end(&talk), ==, 0);
+    g_assert_cmpint(tool_talk_end(&talk), ==, 0);
     close(fd);
 }
 
@@ -210,6 +161,41 @@ static void truncation_is_refused_by_others(ToolFolder *f, gconstpointer data)
     lock_byte(fd, F_UNLCK, 203);
     tool_must(f, "-f raw -c 'truncate 2M' a");
     close(fd);
+}
+
+/* ---- reopening ------------------------------------------------------------------ */
+
+static void reopening_is_refused_by_a_lock(ToolFolder *f, gconstpointer data)
+{
+    g_autofree char *path = tool_path(f, "q.qcow");
+    ToolTalk talk;
+    int fd;
+
+    write_empty(f, "q.qcow");
+    fd = open(path, O_RDWR | O_CLOEXEC);
+    lock_byte(fd, F_RDLCK, 201);
+    tool_talk_start(&talk, f, "-r -f qcow q.qcow");
+    tool_talk_say(&talk, "reopen -w -c none\nwrite 0 1\nread -q 0 512\nlength\n");
+    tool_talk_hear(&talk, "1 MiB\n");
+    lock_byte(fd, F_UNLCK, 201);
+    tool_talk_say(&talk, "reopen -w -c none\nwrite -P 1 0 1\n");
+    tool_talk_hear(&talk, "wrote 1/1 bytes at offset 0\n");
+    g_assert_cmpint(tool_talk_end(&talk), ==, 1);
+    close(fd);
+}
+
+static void reopening_without_permission_keeps_reading(ToolFolder *f, gconstpointer data)
+{
+    g_autofree char *path = tool_path(f, "a");
+
+    if (geteuid() == 0) {
+        g_test_skip("root may write everything");
+        return;
+    }
+    tool_make_raw(f, "a", 1 << 20, 4096);
+    g_assert_cmpint(chmod(path, 0444), ==, 0);
+    tool_must_fail(f, "-r -f raw -c 'reopen -w' -c 'read -q 0 512' a", 1,
+                   "cairn-io: Could not open 'a': Permission denied\n");
 }
 
 /* ---- data that stays ------------------------------------------------------------ */
@@ -262,6 +248,8 @@ int main(int argc, char **argv)
     CASE("/io/truncate/sets-the-length", truncation_sets_length);
     CASE("/io/truncate/gives-the-permission-back", truncation_gives_the_permission_back);
     CASE("/io/truncate/resizing-forbidden/is-refused", truncation_is_refused_by_others);
+    CASE("/io/reopen/locked-by-another/leaves-all-as-it-was", reopening_is_refused_by_a_lock);
+    CASE("/io/reopen/not-permitted/goes-on-reading", reopening_without_permission_keeps_reading);
     CASE("/io/discard/not-asked-for/keeps-data", discard_is_ignored);
     CASE("/io/write/compressed/replaces-data", compressed_write_over_data);
     CASE("/io/write/compressed/not-a-cluster/is-refused", compressed_write_between_clusters);

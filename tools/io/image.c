@@ -104,8 +104,7 @@ bool io_image_open_opts(IoShell *shell, const char *text, const IoOpenOptions *o
     return shell->blk != NULL;
 }
 
-/* -o may be given more than once; later options win. */
-static bool join_options(QDict **options, const char *text)
+bool io_join_options(QDict **options, const char *text)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(QDict) more = qdict_from_keyval(text, NULL, &error);
@@ -139,7 +138,7 @@ static int open_getopt(IoOpenOptions *opts, QDict **options, int argc, char **ar
             io_error("open -%c is not supported yet", c);
             return c;
         case 'o':
-            if (!join_options(options, optarg)) {
+            if (!io_join_options(options, optarg)) {
                 return c;
             }
             break;

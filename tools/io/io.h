@@ -55,6 +55,8 @@ typedef struct IoOpenOptions {
 } IoOpenOptions;
 /* Says which mode is unknown, if one is. */
 bool io_check_modes(const IoOpenOptions *opts);
+/* One more -o; later options win. *options starts as NULL. Prints errors. */
+bool io_join_options(QDict **options, const char *text);
 /* @name may be NULL if the options say all. Prints errors. */
 bool io_image_open(IoShell *shell, const char *name, const IoOpenOptions *opts);
 bool io_image_open_opts(IoShell *shell, const char *text, const IoOpenOptions *opts);
@@ -93,6 +95,7 @@ bool io_cmd_aio_write(IoShell *shell, int argc, char **argv);
 bool io_cmd_aio_flush(IoShell *shell, int argc, char **argv);
 bool io_cmd_open(IoShell *shell, int argc, char **argv);            /* image.c */
 bool io_cmd_close(IoShell *shell, int argc, char **argv);
+bool io_cmd_reopen(IoShell *shell, int argc, char **argv);          /* reopen.c */
 bool io_cmd_flush(IoShell *shell, int argc, char **argv);           /* query.c */
 bool io_cmd_discard(IoShell *shell, int argc, char **argv);
 bool io_cmd_truncate(IoShell *shell, int argc, char **argv);

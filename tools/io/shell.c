@@ -137,6 +137,16 @@ static const char open_details[] =
     " -o  options: driver=raw,file.filename=x\n"
     "\n"
     " Example: open -o driver=qcow disk.qcow\n";
+static const char reopen_details[] =
+    " Changes the options of the open image. What is not named stays as it is, and so does\n"
+    " everything where that fails.\n"
+    "\n"
+    " -r  read-only\n"
+    " -w  writable\n"
+    " -c  cache mode: none, writeback, writethrough, directsync, unsafe\n"
+    " -o  options: backing.read-only=off\n"
+    "\n"
+    " Example: reopen -r -c none\n";
 
 /* Sorted by name. */
 const IoCommand io_commands[] = {
@@ -167,6 +177,8 @@ const IoCommand io_commands[] = {
       "[-abCqv] [-P pattern [-s off] [-l len]] off len", "reads a range", read_details },
     { "readv", NULL, io_cmd_readv, 2, -1, IO_NEEDS_IMAGE,
       "[-Cqv] [-P pattern] off len [len..]", "reads into several buffers", vector_details },
+    { "reopen", NULL, io_cmd_reopen, 0, -1, IO_NEEDS_IMAGE, "[(-r|-w)] [-c cache] [-o options]",
+      "changes the options of the open image", reopen_details },
     { "sigraise", NULL, io_cmd_sigraise, 1, 1, 0, "signal", "raises a signal" },
     { "sleep", NULL, io_cmd_sleep, 1, 1, 0, "ms", "waits that many milliseconds" },
     { "truncate", "t", io_cmd_truncate, 1, 3, IO_NEEDS_IMAGE | IO_WRITES,
