@@ -707,6 +707,56 @@ REOPEN = """
 -c 'help reopen'
 """
 
+SNAPSHOT = f"""
+-s -f raw s.raw -c info
+-s -f raw s.raw -c length -c 'write -P 7 0 64k' -c 'read -P 7 0 64k' -c map -c 'alloc 0 1M'
+-s -f raw s.raw -c 'write -P 7 100 5' -c 'read -P 7 100 5' -c map ;; -f raw s.raw -c 'read -P 7 100 5'
+-s s.raw -c 'write -P 7 0 512' -c 'read -P 7 0 512'
+--snapshot -f qcow q.qcow -c 'write -P 7 0 64k' -c 'read -P 7 0 64k' -c flush
+-s -f qcow q.qcow -c 'write -c -P 7 64k 64k' -c 'read -P 7 64k 64k' -c 'write -c 0 4k'
+-s -f qcow q.qcow -c 'write -z 0 64k' -c 'read -P 0 0 64k' -c 'writev -P 3 100 5 5' -c 'aio_write -P 4 1k 1k'
+-s -f qcow q.qcow -c 'discard 0 64k' -c 'read 0 64k' -c map
+-s -f qcow q.qcow -c 'read 1M 1' -c 'write 1M 1' -c 'write 1048575 1'
+-s -f qcow c.qcow -c 'read -v 716800 40' -c 'write -P 1 700k 4k' -c 'read -P 1 700k 4k'
+-s -f qcow o.qcow -c 'read -P 17 4k 8k' -c map -c 'write -P 1 4k 1k' -c 'read -P 17 5k 7k'
+-s -f qcow l5.qcow -c 'read -P 45 500k 5k' -c 'write -P 1 100k 1' -c 'read -P 41 102401 1023'
+-s -f qcow grown.qcow -c length -c 'read -P 20 1500k 4k' -c 'write -P 1 1048500 100'
+-s -f raw u.raw -c length -c 'read 0 1024' -c 'write -P 1 690 30' -c 'read -P 1 690 30' -c 'read -P 0 720 304'
+-s -f raw odd.raw -c length -c 'write -P 1 999936 512' -c 'read -P 1 999936 512'
+-s -f qcow tera.qcow -c length -c 'write -P 1 512G 4k' -c 'read -P 1 512G 4k' -c 'read -P 3 1099511562240 64k'
+-s -f raw e.raw -c length
+-s -r -f raw s.raw -c 'write 0 1' -c length
+-s -n -f raw s.raw -c 'read 0 512' -c 'write -P 1 1 3' -c 'read -P 1 1 3'
+-s -t directsync -f qcow q.qcow -c 'write -P 1 1 3' -c 'read -P 1 1 3'
+-s -k -n -f raw s.raw -c 'read 0 512' -c 'write -P 1 0 512'
+-s -m -f raw s.raw -c 'write -P 1 0 512' -c 'read -P 1 0 512'
+-s -U -f qcow q.qcow -c 'write -P 1 0 512'
+-s -d unmap -f qcow q.qcow -c 'write -P 7 0 64k' -c 'discard 0 64k' -c length
+-s -r -U -f qcow q.qcow -c 'write -P 1 0 512'
+-s -f qcow nope -c length
+-s nope -c length
+-s -f qcow orphan.qcow -c length
+-s -f qcow s.raw -c length
+-s --image-opts driver=raw,file.filename=s.raw -c 'write -P 1 0 512' -c 'read -P 1 0 512'
+-s --image-opts driver=raw,offset=4096,size=8192,file.filename=s.raw -c length -c 'write 8k 1'
+-s --image-opts driver=qcow,read-only=on,file.filename=q.qcow -c 'write -P 1 0 512'
+-s --image-opts driver=raw,file.filename=nope -c length
+-s 'json:{{"driver":"raw","file.filename":"s.raw"}}' -c 'write -P 1 0 512' -c 'read -P 1 0 512'
+-s -f raw s.raw -c close -c 'open -o driver=raw s.raw' -c 'write -P 1 0 512'
+-s -f raw s.raw -c 'reopen -r' -c 'write 0 1' -c 'reopen -w' -c 'write 0 1'
+-s -f raw s.raw -c 'reopen -c unsafe' -c 'write -P 1 0 512' -c 'read -P 1 0 512'
+-s -f raw s.raw << write -P 1 0 512\\nread -P 1 0 512\\nquit
+-c 'open -s nope'
+-c 'open -s s.raw' -c 'write -P 1 0 512' -c 'read -P 1 0 512'
+-c 'open -sr -o driver=qcow q.qcow' -c 'write 0 1'
+-c 'open -s -o driver=raw,file.filename=s.raw' -c 'write -P 1 0 512' -c close -c 'open -s -o driver=qcow q.qcow' -c 'write -P 2 0 512'
+-c 'open -s -U -o driver=qcow q.qcow' -c 'write -P 1 0 512'
+-c 'open -s' -c length
+{SECRET} -s --image-opts {ENC} -c 'read -v 716800 40' -c 'write -P 1 0 64k' -c 'read -P 1 0 64k'
+{WRONG} -s --image-opts {ENC} -c 'read -P 0 0 64k'
+-s -f qcow enc.qcow -c length
+"""
+
 PIPED = r"""
 << length
 << bogus
@@ -782,6 +832,7 @@ GROUPS = {
     "encrypted": lambda: on_image(f"{SECRET} --image-opts {ENC}", ENCRYPTED),
     "several": lambda: lines(SEVERAL),
     "open": lambda: lines(OPEN),
+    "snapshot": lambda: lines(SNAPSHOT),
     "reopen": lambda: lines(REOPEN),
     "piped": lambda: lines(PIPED),
     "secrets": lambda: lines(SECRETS),

@@ -116,4 +116,20 @@ DIFFERENCES = {
         stderr=r"qemu-io: Cannot change the option 'size'\n"),
     "-f raw s.raw -c 'reopen -o ,'": differs(
         "an option without a name is none", stderr=r"qemu-io: Invalid option list: ,\n"),
+    "-s -f raw s.raw -c info": differs(
+        "the temporary overlay is a qcow, and the peer's a qcow2",
+        stdout=r"format name: qcow\ncluster size: 64 KiB\nvm state offset: 0 bytes\n"),
+    "-s -f qcow q.qcow -c 'discard 0 64k' -c 'read 0 64k' -c map": differs(
+        IGNORES_DISCARD, stdout=result("discard", 65536, 0) + result("read", 65536, 0)
+        + r"1 MiB \(0x100000\) bytes not allocated at offset 0 bytes \(0x0\)\n"),
+    "-s -f raw e.raw -c length": differs(
+        "the smallest qcow has a sector", status=[1], stdout="",
+        stderr=r"qemu-io: can't open device e\.raw: Could not create temporary overlay: Image size is too small, "
+               r"cannot be zero length\n"),
+    "-s --image-opts driver=qcow,read-only=on,file.filename=q.qcow -c 'write -P 1 0 512'": differs(
+        "the overlay can be written although the image cannot", status=[0], stderr="",
+        stdout=result("wrote", 512, 0)),
+    "-s -f raw s.raw -c 'reopen -r' -c 'write 0 1' -c 'reopen -w' -c 'write 0 1'": differs(
+        "the peer has lost its temporary file's name", stdout=result("wrote", 1, 0),
+        stderr=r"qemu-io: Block node is read-only\n"),
 }

@@ -2,6 +2,7 @@
 /* cairn-io: opening and closing the image. */
 #include "io/io.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
@@ -53,55 +54,78 @@ static int open_flags(const IoOpenOptions *opts)
     return flags;
 }
 
-/* Takes the error over. */
-static void print_open_error(const char *name, GError *error)
+static BlockBackend *open_image(IoShell *shell, const char *name, const IoOpenOptions *opts,
+                                int flags, GError **error)
 {
-    g_autofree char *place = name ? g_strdup_printf("can't open device %s: ", name)
-                                  : g_strdup("can't open: ");
+    if (name && opts->image_opts) {
+        return blk_open_opts(shell->ctx, name, flags, error);
+    }
 
-    g_prefix_error(&error, "%s", place);
-    tool_report(error);
-    g_error_free(error);
+    g_autoptr(QDict) options = opts->options ? qdict_clone_shallow(opts->options) : qdict_new();
+
+    if (opts->format) {
+        qdict_put_str(options, "driver", opts->format);
+    }
+    return blk_open_qdict(shell->ctx, name, options, flags, error);
 }
 
-static bool image_may_open(const IoShell *shell)
+/* The image, or an overlay on it. */
+static BlockBackend *open_image_or_overlay(IoShell *shell, const char *name,
+                                           const IoOpenOptions *opts, GError **error)
 {
-    if (shell->blk) {
-        io_error("file open already, try 'help close'");
+    int flags = open_flags(opts);
+    g_autoptr(BlockBackend) base = NULL;
+
+    if (!opts->snapshot) {
+        return open_image(shell, name, opts, flags, error);
     }
-    return !shell->blk;
+    base = open_image(shell, name, opts, flags & ~BLK_O_RDWR, error);
+    return base ? io_snapshot_new(shell, base, flags & ~BLK_O_FORCE_SHARE, error) : NULL;
+}
+
+bool io_insert_copy_on_read(BlockBackend *blk, GError **error)
+{
+    g_autoptr(QDict) options = qdict_new();
+
+    if (!blk_is_writable(blk)) {
+        cairn_set_error(error, EROFS, "Can't use copy-on-read on read-only device");
+        return false;
+    }
+    qdict_put_str(options, "driver", "copy-on-read");
+    return blk_insert_filter(blk, options, error);
+}
+
+static bool image_open(IoShell *shell, const char *name, const IoOpenOptions *opts, GError **error)
+{
+    g_autoptr(BlockBackend) blk = open_image_or_overlay(shell, name, opts, error);
+    const char *format = blk ? blk_get_format(blk) : NULL;
+
+    if (!blk || (opts->copy_on_read && !io_insert_copy_on_read(blk, error))) {
+        return false;
+    }
+    shell->blk = g_steal_pointer(&blk);
+    shell->format = format;
+    shell->copy_on_read = opts->copy_on_read;
+    return true;
 }
 
 bool io_image_open(IoShell *shell, const char *name, const IoOpenOptions *opts)
 {
-    g_autoptr(QDict) options = opts->options ? qdict_clone_shallow(opts->options) : qdict_new();
+    bool has_name = name && !opts->image_opts;
     GError *error = NULL;
 
-    if (!image_may_open(shell)) {
+    if (shell->blk) {
+        io_error("file open already, try 'help close'");
         return false;
     }
-    if (opts->format) {
-        qdict_put_str(options, "driver", opts->format);
-    }
-    shell->blk = blk_open_qdict(shell->ctx, name, options, open_flags(opts), &error);
-    if (!shell->blk) {
-        print_open_error(name, error);
-    }
-    return shell->blk != NULL;
-}
-
-bool io_image_open_opts(IoShell *shell, const char *text, const IoOpenOptions *opts)
-{
-    GError *error = NULL;
-
-    if (!image_may_open(shell)) {
+    if (!image_open(shell, name, opts, &error)) {
+        g_prefix_error(&error, "can't open%s%s: ", has_name ? " device " : "",
+                       has_name ? name : "");
+        tool_report(error);
+        g_error_free(error);
         return false;
     }
-    shell->blk = blk_open_opts(shell->ctx, text, open_flags(opts), &error);
-    if (!shell->blk) {
-        print_open_error(NULL, error);
-    }
-    return shell->blk != NULL;
+    return true;
 }
 
 bool io_join_options(QDict **options, const char *text)
@@ -128,15 +152,14 @@ static int open_getopt(IoOpenOptions *opts, QDict **options, int argc, char **ar
     while ((c = getopt(argc, argv, "rsCnkUi:t:d:o:")) != -1) {
         switch (c) {
         case 'r': opts->read_only = true; break;
+        case 's': opts->snapshot = true; break;
+        case 'C': opts->copy_on_read = true; break;
         case 'n': opts->cache = "none"; break;
         case 'k': opts->aio = "native"; break;
         case 'U': opts->force_share = true; break;
         case 'i': opts->aio = optarg; break;
         case 't': opts->cache = optarg; break;
         case 'd': opts->discard = optarg; break;
-        case 's': case 'C':
-            io_error("open -%c is not supported yet", c);
-            return c;
         case 'o':
             if (!io_join_options(options, optarg)) {
                 return c;
@@ -169,9 +192,7 @@ bool io_cmd_open(IoShell *shell, int argc, char **argv)
         printf("--image-opts and 'open -o' are mutually exclusive\n");
         return false;
     }
-    if (shell->image_opts && optind < argc) {
-        return io_image_open_opts(shell, argv[optind], &opts);
-    }
+    opts.image_opts = shell->image_opts;
     opts.options = options;
     return io_image_open(shell, argv[optind], &opts);
 }

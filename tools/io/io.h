@@ -12,6 +12,8 @@ typedef struct IoShell {
     CairnContext *ctx;
     AioContext *aio;            /* the thread's: asynchronous requests complete in it */
     BlockBackend *blk;          /* NULL: none open */
+    const char *format;         /* of the open image, whatever filters stand above it */
+    bool copy_on_read;          /* -C: a filter is the root node */
     bool misalign;              /* -m: buffers off by 16 bytes */
     bool image_opts;            /* --image-opts: also for "open" */
     bool quit;
@@ -49,6 +51,9 @@ bool io_shell_run_stdin(IoShell *shell);
 /* image.c: opening, as the command line and the command "open" do it */
 typedef struct IoOpenOptions {
     bool read_only, force_share;
+    bool snapshot;              /* -s: a temporary overlay takes the writes */
+    bool copy_on_read;          /* -C */
+    bool image_opts;            /* the name is an option string */
     const char *cache, *discard, *aio;  /* NULL: default */
     const char *format;
     QDict *options;             /* NULL: none */
@@ -59,7 +64,14 @@ bool io_check_modes(const IoOpenOptions *opts);
 bool io_join_options(QDict **options, const char *text);
 /* @name may be NULL if the options say all. Prints errors. */
 bool io_image_open(IoShell *shell, const char *name, const IoOpenOptions *opts);
-bool io_image_open_opts(IoShell *shell, const char *text, const IoOpenOptions *opts);
+/* What -C asks for. */
+bool io_insert_copy_on_read(BlockBackend *blk, GError **error);
+
+/*
+ * snapshot.c: a temporary overlay on @base, which it goes on to use. @flags: BLK_O_*, of the overlay.
+ * NULL with @error.
+ */
+BlockBackend *io_snapshot_new(IoShell *shell, BlockBackend *base, int flags, GError **error);
 
 /* report.c */
 typedef struct IoReport {

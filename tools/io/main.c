@@ -14,7 +14,7 @@ typedef struct IoArgs {
     GPtrArray *commands;        /* char *, not owned: -c */
     GPtrArray *objects;         /* char *, not owned: --object */
     IoOpenOptions open;
-    bool image_opts, misalign, strict;
+    bool misalign, strict;
     const char *name;           /* NULL: no image named */
 } IoArgs;
 
@@ -29,7 +29,9 @@ static void print_help(void)
            "                       from standard input\n"
            "  -f, --format FMT     driver of the image; without it the format is guessed\n"
            "  -r, --read-only      open for reading only\n"
+           "  -s, --snapshot       write to a temporary overlay, which is dropped at the end\n"
            "  -n, --nocache        bypass the page cache, as -t none\n"
+           "  -C, --copy-on-read   copy what is read from a backing file into the image\n"
            "  -m, --misalign       use misaligned buffers\n"
            "  -k, --native-aio     as -i native\n"
            "  -i, --aio MODE       threads, native or io_uring\n"
@@ -49,6 +51,7 @@ static int parse_option(IoArgs *args, int c)
 {
     switch (c) {
     case 'c': g_ptr_array_add(args->commands, optarg); break;
+    case 'C': args->open.copy_on_read = true; break;
     case 'd': args->open.discard = optarg; break;
     case 'f': args->open.format = optarg; break;
     case 'i': args->open.aio = optarg; break;
@@ -56,15 +59,13 @@ static int parse_option(IoArgs *args, int c)
     case 'm': args->misalign = true; break;
     case 'n': args->open.cache = "none"; break;
     case 'r': args->open.read_only = true; break;
+    case 's': args->open.snapshot = true; break;
     case 't': args->open.cache = optarg; break;
     case 'T': break;
     case 'U': args->open.force_share = true; break;
     case OPT_OBJECT: g_ptr_array_add(args->objects, optarg); break;
-    case OPT_IMAGE_OPTS: args->image_opts = true; break;
+    case OPT_IMAGE_OPTS: args->open.image_opts = true; break;
     case OPT_STRICT: args->strict = true; break;
-    case 's': case 'C':
-        io_error("-%c is not supported yet", c);
-        return EXIT_FAILURE;
     case 'V':
         printf("%s version %s\nCairn: disk images, as a library and tools\n", tool_prog(),
                TOOL_VERSION);
@@ -114,7 +115,7 @@ static bool parse_args(IoArgs *args, int argc, char **argv)
         print_help();
         return false;
     }
-    if (args->image_opts && args->open.format) {
+    if (args->open.image_opts && args->open.format) {
         io_error("--image-opts and -f are mutually exclusive");
         return false;
     }
@@ -124,11 +125,7 @@ static bool parse_args(IoArgs *args, int argc, char **argv)
 
 static bool open_named_image(IoShell *shell, const IoArgs *args)
 {
-    if (!args->name) {
-        return true;
-    }
-    return args->image_opts ? io_image_open_opts(shell, args->name, &args->open)
-                            : io_image_open(shell, args->name, &args->open);
+    return !args->name || io_image_open(shell, args->name, &args->open);
 }
 
 /* Stops at a question for help, which it answers. */
@@ -176,7 +173,7 @@ int main(int argc, char **argv)
     shell.ctx = ctx;
     shell.aio = aio_context_ensure();
     shell.misalign = args.misalign;
-    shell.image_opts = args.image_opts;
+    shell.image_opts = args.open.image_opts;
     if (!add_objects(ctx, objects, &is_help)) {
         return EXIT_FAILURE;
     }

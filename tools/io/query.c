@@ -121,7 +121,7 @@ bool io_cmd_info(IoShell *shell, int argc, char **argv)
     }
     cluster = io_format_size((double)info.cluster_size);
     vm_state = io_format_size((double)info.vm_state_offset);
-    printf("format name: %s\n", blk_get_format(shell->blk));
+    printf("format name: %s\n", shell->format);
     printf("cluster size: %s\n", cluster);
     printf("vm state offset: %s\n", vm_state);
     return true;

@@ -2,6 +2,7 @@
 /* cairn-io: reopen, which changes the options of an open image. */
 #include "io/io.h"
 
+#include <errno.h>
 #include <getopt.h>
 
 #include "common/tool.h"
@@ -69,16 +70,48 @@ static void reopen_add_letters(const ReopenArgs *args, int cache_flags)
     }
 }
 
+/* Copying what is read needs an image that can be written. */
+static bool reopen_check_copy_on_read(const QDict *options, GError **error)
+{
+    static const OptionDesc table[] = { { "read-only", OPTION_BOOL }, { NULL } };
+    g_autoptr(QDict) rest = qdict_clone_shallow(options);
+    g_autoptr(QDict) typed = options_absorb(table, rest, error);
+
+    if (!typed) {
+        return false;
+    }
+    if (qdict_get_try_bool(typed, "read-only", false)) {
+        cairn_set_error(error, EROFS, "Can't use copy-on-read on read-only device");
+        return false;
+    }
+    return true;
+}
+
+/* The options are the image's, not those of the filter that -C has put above it. */
+static bool reopen_below_filter(BlockBackend *blk, const QDict *options, GError **error)
+{
+    bool ok;
+
+    if (!reopen_check_copy_on_read(options, error) || !blk_remove_filter(blk, error)) {
+        return false;
+    }
+    ok = blk_reopen(blk, options, error);
+    return io_insert_copy_on_read(blk, ok ? error : NULL) && ok;
+}
+
 static bool reopen_run(IoShell *shell, const ReopenArgs *args)
 {
     g_autoptr(GError) error = NULL;
     int cache_flags = 0;
+    bool ok;
 
     if (args->cache) {
         tool_parse_cache(args->cache, &cache_flags);
     }
     reopen_add_letters(args, cache_flags);
-    if (!blk_reopen(shell->blk, args->options, &error)) {
+    ok = shell->copy_on_read ? reopen_below_filter(shell->blk, args->options, &error)
+                             : blk_reopen(shell->blk, args->options, &error);
+    if (!ok) {
         tool_report(error);
         return false;
     }

@@ -128,6 +128,8 @@ static const char open_details[] =
     " Opens an image for the other commands.\n"
     "\n"
     " -r  read-only\n"
+    " -s  write to a temporary overlay, which is dropped at the end\n"
+    " -C  copy what is read from a backing file into the image\n"
     " -n  bypass the page cache, as -t none\n"
     " -k  as aio=native\n"
     " -i  how requests are made: threads, native, io_uring\n"
