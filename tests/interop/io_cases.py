@@ -707,6 +707,31 @@ REOPEN = """
 -c 'help reopen'
 """
 
+BREAK = """
+-c 'break pwritev A'
+-c 'wait_break A'
+-f raw s.raw -c break
+-f raw s.raw -c 'break pwritev'
+-f raw s.raw -c 'break pwritev A B'
+-f raw s.raw -c 'break pwritev A'
+-f raw s.raw -c 'break foo A' -c length
+-f raw s.raw -c remove_break
+-f raw s.raw -c 'remove_break A B'
+-f raw s.raw -c 'remove_break A'
+-f raw s.raw -c resume
+-f raw s.raw -c 'resume A' -c length
+-f raw s.raw -c 'resume A B'
+-f raw s.raw -c wait_break
+-f raw s.raw -c 'wait_break A B'
+-f qcow q.qcow -c 'break pwritev A'
+-f qcow q.qcow -c 'remove_break A'
+-f qcow q.qcow -c 'resume A'
+-r -f qcow o.qcow -c 'break cor_write A'
+-f raw s.raw -c 'help break'
+-f raw s.raw -c 'help wait_break'
+-f raw s.raw << break pwritev A\\nresume A\\nlength\\n
+"""
+
 SNAPSHOT = f"""
 -s -f raw s.raw -c info
 -s -f raw s.raw -c length -c 'write -P 7 0 64k' -c 'read -P 7 0 64k' -c map -c 'alloc 0 1M'
@@ -832,6 +857,7 @@ GROUPS = {
     "encrypted": lambda: on_image(f"{SECRET} --image-opts {ENC}", ENCRYPTED),
     "several": lambda: lines(SEVERAL),
     "open": lambda: lines(OPEN),
+    "break": lambda: lines(BREAK),
     "snapshot": lambda: lines(SNAPSHOT),
     "reopen": lambda: lines(REOPEN),
     "piped": lambda: lines(PIPED),

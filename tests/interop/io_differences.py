@@ -9,7 +9,7 @@ ADDED_LINES = [
 ]
 
 OWN_WORDS = "help is each tool's own text"
-NOT_YET = "the breakpoint commands are not there yet; sleep names its argument"
+NAMES_ARGUMENT = "sleep names its argument"
 AIO_STATUS = "the peer's exit status hides that an asynchronous request failed"
 WRITES_OVER_DATA = ("a compressed write on an allocated cluster: the peer puts the deflated bytes into the plain "
                     "cluster, and garbage is read back")
@@ -34,8 +34,8 @@ def on_q(command):
 
 
 DIFFERENCES = {
-    "-c help": differs(NOT_YET, stdout=r"(\w+ .*SUMMARY\n){22}\nUse 'help commandname' for extended help\.\n"),
-    "-c ?": differs(NOT_YET, stdout=r"(\w+ .*SUMMARY\n){22}\nUse 'help commandname' for extended help\.\n"),
+    "-c help": differs(NAMES_ARGUMENT, stdout=r"(\w+ .*SUMMARY\n){26}\nUse 'help commandname' for extended help\.\n"),
+    "-c ?": differs(NAMES_ARGUMENT, stdout=r"(\w+ .*SUMMARY\n){26}\nUse 'help commandname' for extended help\.\n"),
     "-c 'help read'": differs(OWN_WORDS, stdout=r"read \[.*SUMMARY\n\n( .*\n|\n)+"),
     "-c 'help aio_write'": differs(OWN_WORDS, stdout=r"aio_write \[.*SUMMARY\n\n( .*\n|\n)+"),
     "--image-opts s.raw": differs(

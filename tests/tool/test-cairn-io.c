@@ -99,6 +99,18 @@ static void piped_result_comes_while_waiting(ToolFolder *f, gconstpointer data)
     g_assert_cmpint(tool_talk_end(&talk), ==, 1);
 }
 
+/* ---- breakpoints -------------------------------------------------------------- */
+
+static void wait_without_breakpoints_fails(ToolFolder *f, gconstpointer data)
+{
+    g_auto(ToolRun) run = { 0 };
+
+    tool_make_raw(f, "a", 1 << 20, 4096);
+    run = tool_run(f, "-f raw -c 'wait_break A' a");
+    g_assert_cmpstr(run.out, ==, "Could not wait for breakpoint A: Operation not supported\n");
+    g_assert_cmpint(run.status, ==, 1);
+}
+
 /* ---- truncation --------------------------------------------------------------- */
 
 static void lock_byte(int fd, short type, off_t byte)
@@ -245,6 +257,7 @@ int main(int argc, char **argv)
     CASE("/io/aio/failure/is-a-failed-command", aio_failure_is_failure);
     CASE("/io/aio/started/ends-before-exit", aio_ends_before_exit);
     CASE("/io/piped/started/result-comes-while-waiting", piped_result_comes_while_waiting);
+    CASE("/io/wait_break/without-breakpoints/fails-at-once", wait_without_breakpoints_fails);
     CASE("/io/truncate/sets-the-length", truncation_sets_length);
     CASE("/io/truncate/gives-the-permission-back", truncation_gives_the_permission_back);
     CASE("/io/truncate/resizing-forbidden/is-refused", truncation_is_refused_by_others);

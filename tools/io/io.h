@@ -107,6 +107,10 @@ bool io_cmd_aio_write(IoShell *shell, int argc, char **argv);
 bool io_cmd_aio_flush(IoShell *shell, int argc, char **argv);
 bool io_cmd_open(IoShell *shell, int argc, char **argv);            /* image.c */
 bool io_cmd_close(IoShell *shell, int argc, char **argv);
+bool io_cmd_break(IoShell *shell, int argc, char **argv);           /* debug.c */
+bool io_cmd_remove_break(IoShell *shell, int argc, char **argv);
+bool io_cmd_resume(IoShell *shell, int argc, char **argv);
+bool io_cmd_wait_break(IoShell *shell, int argc, char **argv);
 bool io_cmd_reopen(IoShell *shell, int argc, char **argv);          /* reopen.c */
 bool io_cmd_flush(IoShell *shell, int argc, char **argv);           /* query.c */
 bool io_cmd_discard(IoShell *shell, int argc, char **argv);
