@@ -40,6 +40,9 @@ CairnContext *tool_context_new(bool strict);
  */
 bool tool_object_add(CairnContext *ctx, char *text, bool *is_help, GError **error);
 
+/* First of all: what is closed of the standard files becomes /dev/null, so that no image is opened as one. */
+void tool_hold_standard_files(void);
+
 /* ---- numbers (number.c) ---- */
 
 /*

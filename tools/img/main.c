@@ -120,6 +120,7 @@ int main(int argc, char **argv)
     g_autoptr(GError) error = NULL;
     int status;
 
+    tool_hold_standard_files();
     /* A pipe that is gone and a file that may not grow are errors of write() like others. */
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
