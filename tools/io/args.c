@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* cairn-io: numbers, patterns and buffers of the commands. What is wrong is said on standard output. */
+/* cairn-io: numbers, patterns and buffers of commands. What is wrong is said on standard output. */
 #include "io/io.h"
 
 #include <errno.h>

@@ -17,6 +17,8 @@ typedef struct IoShell {
     bool misalign;              /* -m: buffers off by 16 bytes */
     bool image_opts;            /* --image-opts: also for "open" */
     bool quit;
+    bool at_prompt;             /* a terminal's cursor stands behind the prompt */
+    bool line_refused;          /* of standard input */
     bool async_failed;          /* an asynchronous request failed or found a wrong pattern */
     int pending;                /* asynchronous requests not yet completed */
 } IoShell;
@@ -47,6 +49,21 @@ void io_shell_settle(IoShell *shell);
 
 /* input.c: reads commands from standard input, with a prompt. Returns whether all succeeded. */
 bool io_shell_run_stdin(IoShell *shell);
+/* To be called before a line is printed that no command waits for: it begins below the prompt. */
+void io_input_async_line(IoShell *shell);
+/*
+ * Waits until there is something to read, serving requests; false: there was an interrupt. @prompt
+ * is called when a line that was printed meanwhile has cut the prompt off.
+ */
+bool io_input_wait(IoShell *shell, void (*prompt)(void *opaque), void *opaque);
+
+/* edit.c: a line at a terminal */
+typedef struct IoEdit IoEdit;
+/* NULL: lines cannot be edited. */
+IoEdit *io_edit_new(IoShell *shell);
+void io_edit_free(IoEdit *edit);            /* NULL is allowed */
+/* A line without its end, "" after an interrupt; NULL at the end. Free with g_free(). */
+char *io_edit_line(IoEdit *edit, bool *interrupted);
 
 /* image.c: opening, as the command line and the command "open" do it */
 typedef struct IoOpenOptions {
@@ -68,8 +85,8 @@ bool io_image_open(IoShell *shell, const char *name, const IoOpenOptions *opts);
 bool io_insert_copy_on_read(BlockBackend *blk, GError **error);
 
 /*
- * snapshot.c: a temporary overlay on @base, which it goes on to use. @flags: BLK_O_*, of the overlay.
- * NULL with @error.
+ * snapshot.c: a temporary overlay on @base, which it goes on to use. @flags: BLK_O_*, of the
+ * overlay. NULL with @error.
  */
 BlockBackend *io_snapshot_new(IoShell *shell, BlockBackend *base, int flags, GError **error);
 

@@ -2,6 +2,7 @@
 /* cairn-io: requests on an image, from the command line, a pipe or a terminal. */
 #include "io/io.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -157,6 +158,15 @@ static bool run_commands(IoShell *shell, const IoArgs *args)
     return ok && !shell->async_failed;
 }
 
+static bool flush_output(void)
+{
+    if (fflush(stdout) || ferror(stdout)) {
+        io_error("Could not write to standard output: %s", g_strerror(errno));
+        return false;
+    }
+    return true;
+}
+
 int main(int argc, char **argv)
 {
     g_autoptr(CairnContext) ctx = NULL;
@@ -166,6 +176,7 @@ int main(int argc, char **argv)
     IoShell shell = { 0 };
     bool ok, is_help;
 
+    tool_hold_standard_files();
     if (!parse_args(&args, argc, argv)) {
         return EXIT_FAILURE;
     }
@@ -187,5 +198,5 @@ int main(int argc, char **argv)
     if (shell.blk) {
         ok &= io_cmd_close(&shell, 0, NULL);
     }
-    return ok && fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return flush_output() && ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }

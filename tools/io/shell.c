@@ -288,17 +288,19 @@ static bool run_words(IoShell *shell, int argc, char **argv)
 
 bool io_shell_run_line(IoShell *shell, const char *line)
 {
-    g_auto(GStrv) pieces = g_strsplit(line, " ", -1);
-    g_autofree char **words = g_new0(char *, g_strv_length(pieces) + 1);
-    int count = 0;
+    g_autofree char *text = g_strdup(line);
+    g_autoptr(GPtrArray) words = g_ptr_array_new();
+    char *rest = NULL;
     bool ok;
 
-    for (char **p = pieces; *p; p++) {
-        if (**p) {
-            words[count++] = *p;
-        }
+    for (char *word = strtok_r(text, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
+        g_ptr_array_add(words, word);
     }
-    ok = count == 0 || run_words(shell, count, words);
+    if (words->len == 0) {
+        return true;
+    }
+    g_ptr_array_add(words, NULL);
+    ok = run_words(shell, (int)words->len - 1, (char **)words->pdata);
     /* Results and errors stand in the order in which they came about. */
     fflush(stdout);
     return ok;

@@ -208,6 +208,9 @@ static void aio_done(void *opaque, int ret)
 {
     VectorRequest *req = opaque;
 
+    if (ret < 0 || req->verify || !req->report.quiet) {
+        io_input_async_line(req->shell);
+    }
     if (!vector_finish(req, ret)) {
         req->shell->async_failed = true;
     }
