@@ -16,6 +16,8 @@ WRITES_OVER_DATA = ("a compressed write on an allocated cluster: the peer puts t
 IGNORES_DISCARD = "data is given away only by who asks for it: discard=ignore is the default"
 
 UNKNOWN_OPTION = "an option that the node does not have is named as such, with those that it has"
+WHICH_NODE = "says twice what it looked for, as everywhere else; the peer forgets it once here"
+NO_NODE = r"qemu-io: Cannot find device='x' nor node-name='x'\n"
 FIXED_WINDOW = "the window of a raw disk does not move under its user"
 
 RESULT = r"{} {}/{} bytes at offset {}\n.*; TIME \(RATE\)\n"
@@ -132,4 +134,7 @@ DIFFERENCES = {
     "-s -f raw s.raw -c 'reopen -r' -c 'write 0 1' -c 'reopen -w' -c 'write 0 1'": differs(
         "the peer has lost its temporary file's name", stdout=result("wrote", 1, 0),
         stderr=r"qemu-io: Block node is read-only\n"),
+    "-f raw s.raw -c 'reopen -o file=x'": differs(WHICH_NODE, stderr=NO_NODE),
+    "-f qcow o.qcow -c 'reopen -o backing=x'": differs(WHICH_NODE, stderr=NO_NODE),
+    "-f qcow q.qcow -c 'reopen -o backing=x'": differs(WHICH_NODE, stderr=NO_NODE),
 }
