@@ -267,6 +267,7 @@ write -c 512 4k
 write -c 0 0
 write -cz 0 4k
 write -zn 0 7E
+write -zn 0 4k
 write -zunC 0 0
 write -zs nope 0 1
 w 0 1

@@ -2,6 +2,9 @@
 """Where cairn-io answers otherwise than the peer on purpose; the form is that of differences.py."""
 
 ADDED_LINES = [
+    ("stderr", r"The image ends at offset \d+ \(.*\)\.", "a range that ends after the image names the limit"),
+    ("stderr", r"A compressed write is one cluster, of \d+ bytes here, or the shorter one at the image's end\.",
+     "what is wrong with the argument is said"),
     ("stderr", r"Its own options are: [\w., -]+\.", "an unknown option names the options known"),
     ("stderr", r"Did you mean '[\w.-]+'\?", "a misspelt name brings the nearest known one"),
     ("stderr", r"Accepted values: raw, base64", "a refused value names those accepted"),

@@ -98,6 +98,8 @@ typedef struct IoReport {
     bool quiet, machine;
 } IoReport;
 void io_report_print(const IoReport *report);
+/* A hint on stderr, where a request failed because it ends after the image. */
+void io_explain_range(IoShell *shell, int ret, int64_t offset, int64_t bytes);
 char *io_format_size(double bytes);     /* "1.500 KiB" */
 void io_dump(const uint8_t *buf, int64_t bytes, int64_t offset);
 

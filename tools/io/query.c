@@ -44,6 +44,7 @@ bool io_cmd_discard(IoShell *shell, int argc, char **argv)
     ret = blk_pdiscard(shell->blk, report.offset, report.requested);
     if (ret < 0) {
         printf("discard failed: %s\n", g_strerror(-ret));
+        io_explain_range(shell, ret, report.offset, report.requested);
         return false;
     }
     report.done = report.requested;

@@ -2,6 +2,7 @@
 /* cairn-io: result lines and dumps, in the form that scripts filter. */
 #include "io/io.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -80,6 +81,19 @@ void io_report_print(const IoReport *report)
     printf("%s %" PRId64 "/%" PRId64 " bytes at offset %" PRId64 "\n", report->verb,
            report->done, report->requested, report->offset);
     printf("%s, 1 ops; %s (%s/sec and %.4f ops/sec)\n", size, time, speed, ops_rate);
+}
+
+void io_explain_range(IoShell *shell, int ret, int64_t offset, int64_t bytes)
+{
+    int64_t length = ret == -EIO ? blk_getlength(shell->blk) : -1;
+    char size[64];
+
+    if (length < 0 || (offset <= length && bytes <= length - offset)) {
+        return;
+    }
+    format_size(size, sizeof(size), (double)length, 3);
+    fflush(stdout);
+    fprintf(stderr, "The image ends at offset %" PRId64 " (%s).\n", length, size);
 }
 
 void io_dump(const uint8_t *buf, int64_t bytes, int64_t offset)

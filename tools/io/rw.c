@@ -74,6 +74,7 @@ static bool read_run(IoShell *shell, ReadArgs *args, uint8_t *buf)
                         : blk_pread(shell->blk, report->offset, report->requested, buf);
     if (ret < 0) {
         printf("read failed: %s\n", g_strerror(-ret));
+        io_explain_range(shell, ret, report->offset, report->requested);
         return false;
     }
     if (args->verify) {
@@ -242,6 +243,18 @@ static int write_request(IoShell *shell, const WriteArgs *args, const uint8_t *b
                             : blk_pwrite(shell->blk, offset, bytes, buf, args->flags);
 }
 
+static void write_explain(IoShell *shell, const WriteArgs *args, int ret)
+{
+    int64_t cluster = blk_get_cluster_size(shell->blk);
+
+    io_explain_range(shell, ret, args->report.offset, args->report.requested);
+    if (ret == -EINVAL && args->compressed && cluster) {
+        fflush(stdout);
+        fprintf(stderr, "A compressed write is one cluster, of %" PRId64 " bytes here, or the "
+                "shorter one at the image's end.\n", cluster);
+    }
+}
+
 static bool write_run(IoShell *shell, WriteArgs *args, uint8_t *buf)
 {
     int ret;
@@ -253,6 +266,7 @@ static bool write_run(IoShell *shell, WriteArgs *args, uint8_t *buf)
     ret = write_request(shell, args, buf);
     if (ret < 0) {
         printf("write failed: %s\n", g_strerror(-ret));
+        write_explain(shell, args, ret);
         return false;
     }
     args->report.done = args->report.requested;

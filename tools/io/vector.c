@@ -169,6 +169,7 @@ static bool vector_finish(VectorRequest *req, int ret)
 
     if (ret < 0) {
         printf("%s failed: %s\n", req->failure_verb, g_strerror(-ret));
+        io_explain_range(req->shell, ret, req->report.offset, req->report.requested);
         return false;
     }
     if (req->verify) {
