@@ -613,6 +613,7 @@ OPEN = """
 -c 'open -o driver=qcow q.qcow' -c 'open -o driver=raw s.raw' -c info
 -c 'open -o driver=qcow q.qcow' -c close -c 'open -o driver=raw s.raw' -c info
 -c 'open -o driver=qcow o.qcow' -c map
+-c 'open s.raw' -c close -c 'open s.raw' -c length
 -c 'open json:{"driver":"raw","file.filename":"s.raw"}' -c length
 -c 'open -o driver=qcow enc.qcow'
 -c 'open -o read-only=on,driver=raw s.raw' -c 'write 0 1'

@@ -140,4 +140,6 @@ DIFFERENCES = {
     "-f raw s.raw -c 'reopen -o file=x'": differs(WHICH_NODE, stderr=NO_NODE),
     "-f qcow o.qcow -c 'reopen -o backing=x'": differs(WHICH_NODE, stderr=NO_NODE),
     "-f qcow q.qcow -c 'reopen -o backing=x'": differs(WHICH_NODE, stderr=NO_NODE),
+    "-c 'open s.raw' -c close -c 'open s.raw' -c length": differs(
+        "a warning is given once", stderr=r"WARNING: Image format [^\n]*\n {9}[^\n]*\n {9}[^\n]*\n"),
 }
