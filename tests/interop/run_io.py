@@ -18,6 +18,7 @@ import filter_cases
 import fixtures
 import io_cases
 import io_differences
+import io_node_cases
 
 
 COMMANDS = (r"abort|aio_flush|aio_read|aio_write|alloc|break|close|discard|flush|help|info|length|map|open|q|"
@@ -36,7 +37,9 @@ def normalize(text):
     return re.sub(r"^qemu-io version .*", "VERSION", text, flags=re.S)
 
 
-SUITE = compare.Suite("qemu-io", [*io_cases.all_cases(), *debug_cases.io_cases(), *filter_cases.io_cases()],
+CASES = [*io_cases.all_cases({**io_cases.GROUPS, **io_node_cases.GROUPS}), *debug_cases.io_cases(),
+         *filter_cases.io_cases()]
+SUITE = compare.Suite("qemu-io", CASES,
                       {**io_differences.DIFFERENCES, **debug_cases.IO_DIFFERENCES,
                        **filter_cases.IO_DIFFERENCES},
                       [*io_differences.ADDED_LINES, *filter_cases.IO_ADDED_LINES], normalize)
