@@ -111,6 +111,9 @@ s.raw -c info
 --image-opts driver=raw,node-name=0bad,file.filename=s.raw
 --image-opts driver=file,filename=s.raw -c 'read 0 512' -c info
 --image-opts driver=file,locking=off,filename=s.raw -c length
+-r --image-opts driver=raw,file.filename=s.raw,read-only -c length
+-r --image-opts driver=raw,noread-only,file.filename=s.raw -c length
+-r --image-opts driver=raw,file.filename=s.raw,read-only,bogus
 --image-opts driver=file,filename=
 --image-opts driver=file
 --image-opts ''
@@ -181,6 +184,9 @@ read -P 0 64k 64k
 read -P 0 60k 64k
 read -s 1 0 1
 read -l 1 0 1
+read -l 5 0 3G
+read -l 5 x 1
+read -b -s 1 1 10
 read -P 0 -s 1 -l 5 64k 10
 read -P 0 -s 9 -l 5 64k 10
 read -P 0 -s 11 64k 10
@@ -593,6 +599,9 @@ OPEN = """
 -c 'open -o driver=foo s.raw'
 -c 'open -o driver=qcow,file.filename=nope'
 -c 'open -o driver=qcow s.raw'
+-c 'open -r -o driver=raw,read-only s.raw' -c length
+-c 'open -r -o driver=raw,noread-only s.raw' -c length
+-c 'open -o driver=raw,read-only s.raw' -c length
 -c 'open -o bogus=1 s.raw'
 -c 'open -o driver=raw,bogus=1 s.raw'
 -c 'open -o'

@@ -51,6 +51,8 @@ REOPEN = """
 -f raw s.raw -c 'reopen -w -o read-only=on' -c 'write -P 1 0 1'
 -f raw s.raw -c 'reopen -o read-only=on' -c 'write -P 1 0 1'
 -r -f raw s.raw -c 'reopen -o read-only=off' -c 'write -P 1 0 1'
+-r -f raw s.raw -c 'reopen -o noread-only' -c 'write -P 1 0 1'
+-f raw s.raw -c 'reopen -r -o cache.direct' -c 'read 0 512'
 -f raw s.raw -c 'reopen -o read-only=foo' -c 'write -P 1 0 1'
 -f raw s.raw -c 'reopen -c none -o cache.direct=off' -c 'read 0 512'
 -f raw s.raw -c 'reopen -c writeback -o cache.no-flush=on'

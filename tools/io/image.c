@@ -58,6 +58,7 @@ static BlockBackend *open_image(IoShell *shell, const char *name, const IoOpenOp
                                 int flags, GError **error)
 {
     if (name && opts->image_opts) {
+        tool_warn_short_forms(name, "file");
         return blk_open_opts(shell->ctx, name, flags, error);
     }
 
@@ -137,6 +138,7 @@ bool io_join_options(QDict **options, const char *text)
         tool_report(error);
         return false;
     }
+    tool_warn_short_forms(text, NULL);
     if (!*options) {
         *options = qdict_new();
     }

@@ -45,7 +45,7 @@ static int read_getopt(ReadArgs *args, int argc, char **argv)
     if (!ok) {
         return c;
     }
-    return optind == argc - 2 && (args->verify || !args->has_window) ? 0 : '?';
+    return optind == argc - 2 ? 0 : '?';
 }
 
 /* The window that -P is held against: all of it, or what -s and -l say. */
@@ -53,6 +53,10 @@ static bool read_check_window(ReadArgs *args)
 {
     int64_t rest = args->report.requested - args->verify_offset;
 
+    if (args->has_window && !args->verify) {
+        io_print_usage("read");
+        return false;
+    }
     if (args->verify_length < 0) {
         args->verify_length = rest;
     }
