@@ -19,6 +19,7 @@ WRITES_OVER_DATA = ("a compressed write on an allocated cluster: the peer puts t
 IGNORES_DISCARD = "data is given away only by who asks for it: discard=ignore is the default"
 
 UNKNOWN_OPTION = "an option that the node does not have is named as such, with those that it has"
+NOTHING_TO_COPY = "copy-on-read leaves out what no backing file reaches: it reads as zeros in any case"
 WHICH_NODE = "says twice what it looked for, as everywhere else; the peer forgets it once here"
 NO_NODE = r"qemu-io: Cannot find device='x' nor node-name='x'\n"
 FIXED_WINDOW = "the window of a raw disk does not move under its user"
@@ -142,4 +143,21 @@ DIFFERENCES = {
     "-f qcow q.qcow -c 'reopen -o backing=x'": differs(WHICH_NODE, stderr=NO_NODE),
     "-c 'open s.raw' -c close -c 'open s.raw' -c length": differs(
         "a warning is given once", stderr=r"WARNING: Image format [^\n]*\n {9}[^\n]*\n {9}[^\n]*\n"),
+    "-C -f qcow grown.qcow -c 'read 1000k 48k' -c 'read -P 0 1100k 4k' -c map": differs(
+        NOTHING_TO_COPY,
+        stdout=result("read", 49152, 1024000) + result("read", 4096, 1126400)
+        + r"1000 KiB \(0xfa000\) bytes not allocated at offset 0 bytes \(0x0\)\n"
+          r"24 KiB \(0x6000\) bytes     allocated at offset 1000 KiB \(0xfa000\)\n"
+          r"476 KiB \(0x77000\) bytes not allocated at offset 1 MiB \(0x100000\)\n"
+          r"4 KiB \(0x1000\) bytes     allocated at offset 1\.465 MiB \(0x177000\)\n"
+          r"544 KiB \(0x88000\) bytes not allocated at offset 1\.469 MiB \(0x178000\)\n"),
+    "-C -f qcow q.qcow -c 'read 0 1M' -c map": differs(
+        NOTHING_TO_COPY,
+        stdout=result("read", 1048576, 0) + r"64 KiB \(0x10000\) bytes     allocated at offset 0 .*not allocated.*"),
+    "-C --image-opts driver=qcow,read-only=on,file.filename=o.qcow -c 'read 0 64k'": differs(
+        "the image is opened before anything is put above it",
+        stderr=r"qemu-io: can't open: Block node is read-only\n"),
+    "-C -f qcow o.qcow -c 'reopen -r' -c 'read 0 512' -c 'write -P 1 64k 100' -c map": differs(
+        "the same words as at opening, and no node's number",
+        stderr=r"qemu-io: Can't use copy-on-read on read-only device\n"),
 }

@@ -114,6 +114,46 @@ BREAK = """
 -f raw s.raw << break pwritev A\\nresume A\\nlength\\n
 """
 
+COPY_ON_READ = f"""
+-C -f raw s.raw -c info -c 'read 0 64k' -c map -c 'write -P 1 0 512'
+-C -f qcow o.qcow -c info -c 'read 0 64k' -c map -c 'alloc 0 1M'
+--copy-on-read -f qcow o.qcow -c 'read 100 10' -c map
+-C -f qcow o.qcow -c 'read 3k 2k' -c 'read -P 17 4k 8k' -c map
+-C -f qcow o.qcow -c 'read 0 1M' -c map
+-C -f qcow o.qcow -c 'readv 0 512 100 5' -c 'aio_read 64k 4k' -c aio_flush -c map
+-C -f qcow o.qcow -c 'write -P 3 100 1k' -c 'read -P 3 100 1k' -c 'discard 0 4k' -c map
+-C -f qcow oq.qcow -c 'read 64k 2k' -c map
+-C -f qcow l5.qcow -c 'read -P 41 100k 1k' -c 'read -P 42 200k 2k' -c map
+-C -f qcow grown.qcow -c 'read 1000k 48k' -c 'read -P 0 1100k 4k' -c map
+-C -f qcow q.qcow -c 'read 0 1M' -c map
+-C -f qcow c.qcow -c 'read 700k 4k' -c map
+-C o.qcow -c 'read 0 512' -c map
+-C -n -f qcow o.qcow -c 'read 1 3' -c map
+-C -m -f qcow o.qcow -c 'read 1 3' -c map
+-C -r -f qcow o.qcow -c 'read 0 512'
+-C -r -f raw nope
+-C -U -f qcow o.qcow
+-C -f qcow nope
+-C --image-opts driver=qcow,file.filename=o.qcow -c 'read 0 64k' -c map
+-C --image-opts driver=qcow,read-only=on,file.filename=o.qcow -c 'read 0 64k'
+-C 'json:{{"driver":"qcow","file.filename":"o.qcow"}}' -c 'read 0 64k' -c map
+-C -f qcow o.qcow -c 'read 2M 1' -c 'truncate x' -c 'read -P 5 0 1'
+-C -f qcow o.qcow -c 'reopen -c none' -c 'read 0 512' -c map
+-C -f qcow o.qcow -c 'reopen -c writethrough' -c 'read 0 512' -c 'write -P 1 64k 100' -c map
+-C -f qcow o.qcow -c 'reopen -o driver=raw' -c 'read 0 512' -c map
+-C -f qcow o.qcow -c 'reopen -w' -c 'read 0 512' -c map
+-C -f qcow o.qcow -c 'reopen -r' -c 'read 0 512' -c 'write -P 1 64k 100' -c map
+-C -f qcow o.qcow -c close -c 'open -o driver=qcow o.qcow' -c 'read 0 512' -c map
+-C -s -f raw s.raw -c 'read 100k 1k' -c map -c 'write -P 1 0 5'
+-C -s -f qcow o.qcow -c 'read 0 512' -c map
+-C -s -r -f raw s.raw -c 'read 0 512'
+-c 'open -C -o driver=qcow o.qcow' -c info -c 'read 0 512' -c map
+-c 'open -Cr -o driver=qcow o.qcow' -c length
+-c 'open -Cs -o driver=qcow o.qcow' -c 'read 0 512' -c map
+{SECRET} -C --image-opts {ENC} -c 'read 0 64k' -c map
+--image-opts driver=copy-on-read,file.driver=qcow,file.file.filename=o.qcow -c info -c 'read 0 512' -c map
+"""
+
 SNAPSHOT = f"""
 -s -f raw s.raw -c info
 -s -f raw s.raw -c length -c 'write -P 7 0 64k' -c 'read -P 7 0 64k' -c map -c 'alloc 0 1M'
@@ -167,5 +207,6 @@ SNAPSHOT = f"""
 GROUPS = {
     "reopen": lambda: lines(REOPEN),
     "break": lambda: lines(BREAK),
+    "copy-on-read": lambda: lines(COPY_ON_READ),
     "snapshot": lambda: lines(SNAPSHOT),
 }
