@@ -160,4 +160,7 @@ DIFFERENCES = {
     "-C -f qcow o.qcow -c 'reopen -r' -c 'read 0 512' -c 'write -P 1 64k 100' -c map": differs(
         "the same words as at opening, and no node's number",
         stderr=r"qemu-io: Can't use copy-on-read on read-only device\n"),
+    "-f raw blkdebug::s.raw -c 'break pwritev A' -c 'aio_write -P 1 0 512' -c 'wait_break A' -c 'remove_break A'": differs(
+        "the peer lets the request go on, and says that there was none", status=[0],
+        stdout=r"blkdebug: Suspended request 'A'\nblkdebug: Resuming request 'A'\n" + result("wrote", 512, 0)),
 }

@@ -114,6 +114,32 @@ BREAK = """
 -f raw s.raw << break pwritev A\\nresume A\\nlength\\n
 """
 
+BLKDEBUG = """
+-f raw blkdebug::s.raw -c info -c length
+-f raw blkdebug::s.raw -c 'break foo A' -c 'break pwritev A' -c length
+-f raw blkdebug::s.raw -c 'remove_break A' -c 'resume A'
+-f raw blkdebug::s.raw -c 'break pwritev A' -c 'resume A'
+-f raw blkdebug::s.raw -c 'break pwritev A' -c 'remove_break A' -c 'remove_break A' -c 'resume A' -c 'write -P 1 0 512'
+-f raw blkdebug::s.raw -c 'break pwritev A' -c 'aio_write -P 1 0 512' -c 'wait_break A' -c 'resume A' -c aio_flush
+-f raw blkdebug::s.raw -c 'break pwritev A' -c 'aio_write -P 1 0 512' -c 'wait_break A' -c 'wait_break A' -c 'resume A'
+-f raw blkdebug::s.raw -c 'break pwritev A' -c 'aio_write -P 1 0 512' -c 'wait_break A' -c 'read 0 512' -c 'resume A' -c aio_flush -c 'read -P 1 0 512'
+-f raw blkdebug::s.raw -c 'break pwritev A' -c 'aio_write -P 1 0 512' -c 'wait_break A' -c 'remove_break A'
+-f raw blkdebug::s.raw -c 'break pwritev_done A' -c 'aio_write -P 1 0 512' -c 'wait_break A' -c 'read -P 1 0 512' -c 'resume A'
+-f raw blkdebug::s.raw -c 'break pwritev A' -c 'break pwritev_done B' -c 'aio_write -P 1 0 512' -c 'wait_break A' -c 'resume A' -c 'wait_break B' -c 'resume B'
+-f raw blkdebug::s.raw -c 'break pwritev A' -c 'break pwritev A' -c 'aio_write -P 1 0 512' -c 'wait_break A' -c 'resume A' -c 'wait_break A' -c 'resume A'
+-f raw blkdebug::s.raw -c 'break pwritev A' -c 'break pwritev B' -c 'aio_write -q -P 1 0 512' -c 'wait_break B' -c 'resume B' -c 'wait_break A' -c 'resume A'
+-f raw blkdebug::s.raw -c 'break pwritev A' -c 'aio_write -q -P 1 0 512' -c 'aio_write -P 2 512 512' -c 'wait_break A' -c 'sleep 50' -c 'resume A'
+-f raw blkdebug::s.raw -c 'break pwritev_zero A' -c 'aio_write -z 0 64k' -c 'wait_break A' -c 'resume A'
+-f raw blkdebug::s.raw -c 'break pwritev A' -c 'aio_write -q -P 1 0 512' -c 'wait_break A' -c 'resume A' -c quit -c length
+-f raw blkdebug::s.raw << break pwritev A\\naio_write -P 1 0 512\\nwait_break A\\nresume A\\n
+--image-opts driver=blkdebug,align=4k,image.driver=file,image.filename=s.raw -c 'break pwritev_rmw_head A' -c 'aio_write -P 1 512 512' -c 'wait_break A' -c 'resume A'
+--image-opts driver=blkdebug,align=4k,image.driver=file,image.filename=s.raw -c 'break pwritev_rmw_after_head A' -c 'aio_write -P 1 512 512' -c 'wait_break A' -c 'resume A'
+--image-opts driver=blkdebug,align=4k,image.driver=file,image.filename=s.raw -c 'break pwritev_rmw_tail A' -c 'aio_write -P 1 0 4608' -c 'wait_break A' -c 'resume A'
+--image-opts driver=blkdebug,align=4k,image.driver=file,image.filename=s.raw -c 'break pwritev_rmw_after_tail A' -c 'aio_write -P 1 0 4608' -c 'wait_break A' -c 'resume A'
+-f qcow blkdebug::q.qcow -c 'break pwritev A' -c 'aio_write -P 1 64k 512' -c 'wait_break A' -c 'resume A' -c aio_flush -c 'read -P 1 64k 512'
+-f qcow blkdebug::q.qcow -c 'break foo A'
+"""
+
 COPY_ON_READ = f"""
 -C -f raw s.raw -c info -c 'read 0 64k' -c map -c 'write -P 1 0 512'
 -C -f qcow o.qcow -c info -c 'read 0 64k' -c map -c 'alloc 0 1M'
@@ -207,6 +233,7 @@ SNAPSHOT = f"""
 GROUPS = {
     "reopen": lambda: lines(REOPEN),
     "break": lambda: lines(BREAK),
+    "blkdebug": lambda: lines(BLKDEBUG),
     "copy-on-read": lambda: lines(COPY_ON_READ),
     "snapshot": lambda: lines(SNAPSHOT),
 }

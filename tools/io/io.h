@@ -21,11 +21,15 @@ typedef struct IoShell {
     bool line_refused;          /* of standard input */
     bool async_failed;          /* an asynchronous request failed or found a wrong pattern */
     int pending;                /* asynchronous requests not yet completed */
+    bool waiting;               /* the running command waits for a request of its own */
+    GPtrArray *stopped;         /* debug.c's: what stands at breakpoints */
+    bool resume_scheduled;
 } IoShell;
 
 enum {
     IO_NEEDS_IMAGE = 1 << 0,
     IO_WRITES      = 1 << 1,    /* refused on a read-only image */
+    IO_WAITS       = 1 << 2,    /* makes requests and waits for them */
 };
 
 typedef struct IoCommand {
@@ -44,7 +48,7 @@ extern const IoCommand io_commands[];
 const IoCommand *io_command_find(const char *name);
 void io_print_usage(const char *name);
 bool io_shell_run_line(IoShell *shell, const char *line);
-/* Waits for all asynchronous requests. */
+/* Waits for all asynchronous requests; those that stand at a breakpoint are made to go on. */
 void io_shell_settle(IoShell *shell);
 
 /* input.c: reads commands from standard input, with a prompt. Returns whether all succeeded. */
@@ -89,6 +93,15 @@ bool io_insert_copy_on_read(BlockBackend *blk, GError **error);
  * overlay. NULL with @error.
  */
 BlockBackend *io_snapshot_new(IoShell *shell, BlockBackend *base, int flags, GError **error);
+
+/* debug.c: requests that stop at breakpoints */
+GPtrArray *io_debug_new(void);
+/* A BlockWarnFunc of the shell: prints a notice, and takes note of what has stopped. */
+void io_debug_notice(const char *text, void *opaque);
+/* To be called when an asynchronous request has ended: all that is left may have stopped. */
+void io_debug_check(IoShell *shell);
+/* Lets one request go on, if one has stopped, as nothing else can. */
+void io_debug_resume_stopped(IoShell *shell);
 
 /* report.c */
 typedef struct IoReport {

@@ -173,7 +173,8 @@ int main(int argc, char **argv)
     g_autoptr(GPtrArray) commands = g_ptr_array_new();
     g_autoptr(GPtrArray) objects = g_ptr_array_new();
     IoArgs args = { .commands = commands, .objects = objects };
-    IoShell shell = { 0 };
+    g_autoptr(GPtrArray) stopped = io_debug_new();
+    IoShell shell = { .stopped = stopped };
     bool ok, is_help;
 
     tool_hold_standard_files();
@@ -181,6 +182,7 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     }
     ctx = tool_context_new(args.strict);
+    cairn_context_set_notice_func(ctx, io_debug_notice, &shell);
     shell.ctx = ctx;
     shell.aio = aio_context_ensure();
     shell.misalign = args.misalign;

@@ -109,6 +109,7 @@ static bool reopen_run(IoShell *shell, const ReopenArgs *args)
         tool_parse_cache(args->cache, &cache_flags);
     }
     reopen_add_letters(args, cache_flags);
+    io_shell_settle(shell);     /* reopening would wait for stopped requests, too */
     ok = shell->copy_on_read ? reopen_below_filter(shell->blk, args->options, &error)
                              : blk_reopen(shell->blk, args->options, &error);
     if (!ok) {

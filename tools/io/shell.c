@@ -159,27 +159,27 @@ const IoCommand io_commands[] = {
       "[-Ciqv] [-P pattern] off len [len..]", "starts a read", aio_details },
     { "aio_write", NULL, io_cmd_aio_write, 2, -1, IO_NEEDS_IMAGE | IO_WRITES,
       "[-Cfiquz] [-P pattern] off len [len..]", "starts a write", aio_details },
-    { "alloc", "a", io_cmd_alloc, 1, 2, IO_NEEDS_IMAGE, "offset [count]",
+    { "alloc", "a", io_cmd_alloc, 1, 2, IO_NEEDS_IMAGE | IO_WAITS, "offset [count]",
       "tells how much of a range the image itself holds" },
     { "break", NULL, io_cmd_break, 2, 2, IO_NEEDS_IMAGE, "event tag",
       "stops the next request that comes to an event" },
     { "close", "c", io_cmd_close, 0, 0, IO_NEEDS_IMAGE, "", "closes the image" },
-    { "discard", "d", io_cmd_discard, 2, -1, IO_NEEDS_IMAGE | IO_WRITES, "[-Cq] off len",
+    { "discard", "d", io_cmd_discard, 2, -1, IO_NEEDS_IMAGE | IO_WAITS | IO_WRITES, "[-Cq] off len",
       "discards a range", discard_details },
-    { "flush", "f", io_cmd_flush, 0, 0, IO_NEEDS_IMAGE, "",
+    { "flush", "f", io_cmd_flush, 0, 0, IO_NEEDS_IMAGE | IO_WAITS, "",
       "makes what was written durable" },
     { "help", "?", io_cmd_help, 0, 1, 0, "[command]", "help for one or all commands" },
     { "info", "i", io_cmd_info, 0, 0, IO_NEEDS_IMAGE, "", "tells about the image" },
-    { "length", "l", io_cmd_length, 0, 0, IO_NEEDS_IMAGE, "", "length of the image" },
-    { "map", NULL, io_cmd_map, 0, 0, IO_NEEDS_IMAGE, "",
+    { "length", "l", io_cmd_length, 0, 0, IO_NEEDS_IMAGE | IO_WAITS, "", "length of the image" },
+    { "map", NULL, io_cmd_map, 0, 0, IO_NEEDS_IMAGE | IO_WAITS, "",
       "lists what the image itself holds" },
     { "open", "o", io_cmd_open, 1, -1, 0,
       "[-rsCnkU] [-t cache] [-d discard] [-o options] [path]", "opens an image",
       open_details },
     { "quit", "q", io_cmd_quit, 0, -1, 0, "", "ends the program" },
-    { "read", "r", io_cmd_read, 2, -1, IO_NEEDS_IMAGE,
+    { "read", "r", io_cmd_read, 2, -1, IO_NEEDS_IMAGE | IO_WAITS,
       "[-abCqv] [-P pattern [-s off] [-l len]] off len", "reads a range", read_details },
-    { "readv", NULL, io_cmd_readv, 2, -1, IO_NEEDS_IMAGE,
+    { "readv", NULL, io_cmd_readv, 2, -1, IO_NEEDS_IMAGE | IO_WAITS,
       "[-Cqv] [-P pattern] off len [len..]", "reads into several buffers", vector_details },
     { "remove_break", NULL, io_cmd_remove_break, 1, 1, IO_NEEDS_IMAGE, "tag",
       "removes a breakpoint" },
@@ -189,13 +189,13 @@ const IoCommand io_commands[] = {
       "lets a stopped request go on" },
     { "sigraise", NULL, io_cmd_sigraise, 1, 1, 0, "signal", "raises a signal" },
     { "sleep", NULL, io_cmd_sleep, 1, 1, 0, "ms", "waits that many milliseconds" },
-    { "truncate", "t", io_cmd_truncate, 1, 3, IO_NEEDS_IMAGE | IO_WRITES,
+    { "truncate", "t", io_cmd_truncate, 1, 3, IO_NEEDS_IMAGE | IO_WAITS | IO_WRITES,
       "[-m prealloc_mode] off", "sets the length", truncate_details },
     { "wait_break", NULL, io_cmd_wait_break, 1, 1, IO_NEEDS_IMAGE, "tag",
       "waits until a request has stopped" },
-    { "write", "w", io_cmd_write, 2, -1, IO_NEEDS_IMAGE | IO_WRITES,
+    { "write", "w", io_cmd_write, 2, -1, IO_NEEDS_IMAGE | IO_WAITS | IO_WRITES,
       "[-bcCfnquz] [-P pattern | -s source_file] off len", "writes a range", write_details },
-    { "writev", NULL, io_cmd_writev, 2, -1, IO_NEEDS_IMAGE | IO_WRITES,
+    { "writev", NULL, io_cmd_writev, 2, -1, IO_NEEDS_IMAGE | IO_WAITS | IO_WRITES,
       "[-Cfq] [-P pattern] off len [len..]", "writes from several buffers", vector_details },
     { NULL },
 };
@@ -266,6 +266,7 @@ static bool check_arg_count(const IoCommand *c, const char *name, int count)
 static bool run_words(IoShell *shell, int argc, char **argv)
 {
     const IoCommand *c = io_command_find(argv[0]);
+    bool ok;
 
     if (!c) {
         fprintf(stderr, "command \"%s\" not found\n", argv[0]);
@@ -283,7 +284,10 @@ static bool run_words(IoShell *shell, int argc, char **argv)
         return false;
     }
     optind = 0;
-    return c->run(shell, argc, argv);
+    shell->waiting = c->flags & IO_WAITS;
+    ok = c->run(shell, argc, argv);
+    shell->waiting = false;
+    return ok;
 }
 
 bool io_shell_run_line(IoShell *shell, const char *line)
@@ -309,6 +313,7 @@ bool io_shell_run_line(IoShell *shell, const char *line)
 void io_shell_settle(IoShell *shell)
 {
     while (shell->pending > 0) {
+        io_debug_resume_stopped(shell);
         aio_context_poll(shell->aio, true);
     }
 }

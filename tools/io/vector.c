@@ -216,6 +216,7 @@ static void aio_done(void *opaque, int ret)
         req->shell->async_failed = true;
     }
     req->shell->pending--;
+    io_debug_check(req->shell);
     vector_request_free(req);
 }
 
