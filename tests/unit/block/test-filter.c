@@ -126,8 +126,8 @@ static void test_short_file(void)
         "driver=thick,file.driver=mem,file.size=700,file.align=4096",
         "driver=raw,file.driver=mem,file.size=700,file.align=4096",
         "driver=raw,file.driver=thin,file.file.driver=mem,file.file.size=700,file.file.align=4096",
-        "driver=thin,file.driver=thick,file.file.driver=raw,file.file.file.driver=mem,"
-        "file.file.file.size=700,file.file.file.align=4096",
+        ("driver=thin,file.driver=thick,file.file.driver=raw,file.file.file.driver=mem,"
+         "file.file.file.size=700,file.file.file.align=4096"),
     };
 
     for (size_t i = 0; i < G_N_ELEMENTS(stacks); i++) {

@@ -167,8 +167,8 @@ static void test_throttle_group(void)
     const char *const good[] = {
         "throttle-group,id=a", "throttle-group,id=b,x-bps-total=0x10,x-iops-read= 5",
         "throttle-group,id=c,limits.iops-total=5,x-iops-size=4096",
-        "{\"qom-type\":\"throttle-group\",\"id\":\"d\",\"limits\":{\"bps-read\":5,"
-        "\"bps-read-max\":10,\"bps-read-max-length\":3}}",
+        ("{\"qom-type\":\"throttle-group\",\"id\":\"d\",\"limits\":{\"bps-read\":5,"
+         "\"bps-read-max\":10,\"bps-read-max-length\":3}}"),
         "{\"qom-type\":\"throttle-group\",\"id\":\"e\",\"limits\":{}}",
     };
     g_autoptr(CairnContext) ctx = cairn_context_new();
