@@ -39,7 +39,6 @@ static ImgStep check_parse(Img *img, CheckArgs *args, int argc, char **argv, GEr
     static const struct option options[] = {
         IMG_LONG_OPTIONS_ALL,
         { "force-share", no_argument, NULL, 'U' },
-        { "format", required_argument, NULL, 'f' },
         { "image-opts", no_argument, NULL, IMG_OPTION_IMAGE_OPTS },
         { "output", required_argument, NULL, IMG_OPTION_OUTPUT },
         { "repair", required_argument, NULL, 'r' },

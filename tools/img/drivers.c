@@ -16,7 +16,8 @@ typedef struct DriversArgs {
 static ImgStep drivers_parse(Img *img, DriversArgs *args, int argc, char **argv, GError **error)
 {
     static const struct option options[] = {
-        IMG_LONG_OPTIONS_ALL,
+        { "help", no_argument, NULL, 'h' },
+        { "strict", no_argument, NULL, IMG_OPTION_STRICT },
         { "output", required_argument, NULL, IMG_OPTION_OUTPUT },
         { NULL },
     };

@@ -35,6 +35,7 @@ enum {
 /* To be listed in a command's table. */
 #define IMG_LONG_OPTIONS_ALL \
     { "help", no_argument, NULL, 'h' }, \
+    { "format", required_argument, NULL, 'f' }, \
     { "object", required_argument, NULL, IMG_OPTION_OBJECT }, \
     { "strict", no_argument, NULL, IMG_OPTION_STRICT }
 

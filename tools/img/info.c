@@ -22,7 +22,6 @@ static ImgStep info_parse(Img *img, InfoArgs *args, int argc, char **argv, GErro
         IMG_LONG_OPTIONS_ALL,
         { "backing-chain", no_argument, NULL, INFO_OPTION_CHAIN },
         { "force-share", no_argument, NULL, 'U' },
-        { "format", required_argument, NULL, 'f' },
         { "image-opts", no_argument, NULL, IMG_OPTION_IMAGE_OPTS },
         { "output", required_argument, NULL, IMG_OPTION_OUTPUT },
         { NULL },

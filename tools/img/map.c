@@ -43,7 +43,6 @@ static ImgStep map_parse_options(Img *img, MapArgs *args, int argc, char **argv,
     static const struct option options[] = {
         IMG_LONG_OPTIONS_ALL,
         { "force-share", no_argument, NULL, 'U' },
-        { "format", required_argument, NULL, 'f' },
         { "image-opts", no_argument, NULL, IMG_OPTION_IMAGE_OPTS },
         { "max-length", required_argument, NULL, 'l' },
         { "output", required_argument, NULL, MAP_OPTION_OUTPUT },
