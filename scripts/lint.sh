@@ -41,7 +41,8 @@ tidy() {
 
 note "files are at most 900 lines" long_files
 note "no trailing blanks" no_trailing_blanks
-note "shell scripts" shellcheck -x dev scripts/*.sh tests/install/run.sh .ci/run
+note "shell scripts" shellcheck -x dev scripts/*.sh tests/install/run.sh \
+    tests/completion/capture.bash .ci/run
 note "cppcheck" cppcheck --quiet --error-exitcode=1 --enable=warning,portability --inline-suppr \
     --suppressions-list=.cppcheck-suppressions -Iinclude -I. \
     --library=gtk util qapi crypto block tools

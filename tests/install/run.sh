@@ -29,7 +29,7 @@ DESTDIR=$work/root meson install -C "$build" --no-rebuild --quiet
 PKG_CONFIG_PATH=$(dirname "$(find "$work/root" -name cairn.pc)")
 LD_LIBRARY_PATH=$(dirname "$PKG_CONFIG_PATH")
 export PKG_CONFIG_PATH LD_LIBRARY_PATH
-bin=$(dirname "$(find "$work/root" -name cairn-img)")
+bin=$(dirname "$(find "$work/root" -path '*/bin/cairn-img')")
 
 compile() {
     # shellcheck disable=SC2046,SC2086  # lists of words
@@ -70,7 +70,20 @@ pages_are_installed() {
     done
 }
 
+# Where the shells look. A build whose programs cannot run here has none.
+completion_is_installed() {
+    local path
+
+    [ -f "$build/completion/cairn-img" ] || return 0
+    for path in bash-completion/completions/cairn-{img,io} zsh/site-functions/_cairn-{img,io} \
+        fish/vendor_completions.d/cairn-{img,io}.fish; do
+        find "$work/root" -path "*/$path" | grep . || return 1
+    done
+    ! find "$work/root" -name '*qemu*' | grep .
+}
+
 ok "every man page is installed" pages_are_installed
+ok "completion is installed for three shells" completion_is_installed
 ok "the installed tools make an encrypted overlay" make_overlay
 ok "read-overlay reads it" read_overlay
 ok "memory-disk stacks qcow on a driver of its own" \
