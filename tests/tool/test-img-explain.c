@@ -93,7 +93,43 @@ static void test_encrypted(ToolFolder *folder, gconstpointer data)
 
     SAYS(text, "Encrypted: its data needs a password");
     SAYS(text, "does not hold by today's standards");
-    SAYS(text, "file.filename='a b.qcow'");
+    SAYS(text, "'driver=qcow,file.filename=a b.qcow,encrypt.key-secret=s'");
+}
+
+/* Each command that explain proposes works, on a copy of what it was proposed for. */
+static void must_propose_what_works(ToolFolder *folder, const char *image, const char *line,
+                                    guint least)
+{
+    g_autofree char *text = say(folder, line);
+    g_auto(GStrv) lines = g_strsplit(strstr(text, "What you can do next"), "\n", -1);
+    gsize bytes;
+    g_autofree char *before = tool_read_file(folder, image, &bytes);
+    guint count = 0;
+
+    for (guint i = 0; lines[i]; i++) {
+        const char *command = strstr(lines[i], "cairn-img ");
+
+        if (command) {
+            tool_write_file(folder, image, before, bytes);
+            g_free(say(folder, command + strlen("cairn-img ")));
+            count++;
+        }
+    }
+    g_assert_cmpuint(count, >=, least);
+}
+
+static void test_proposals(ToolFolder *folder, gconstpointer data)
+{
+    make_chain(folder);
+    tool_write_file(folder, "PASSWORD-FILE", "x", 1);
+    tool_must(folder, "create -q -f qcow -b base.raw -F raw overlay.qcow");
+    tool_must(folder, "create -q -f qcow -b base.raw -F raw --object secret,id=s,data=x "
+              "-o encrypt.format=aes,encrypt.key-secret=s 'a, b.qcow'");
+    must_propose_what_works(folder, "base.raw", "explain -f raw base.raw", 3);
+    must_propose_what_works(folder, "overlay.qcow", "explain overlay.qcow", 4);
+    must_propose_what_works(folder, "a, b.qcow", "explain 'a, b.qcow'", 3);
+    must_propose_what_works(folder, "over.qcow",
+                            "explain --image-opts driver=qcow,file.filename=over.qcow", 3);
 }
 
 static void test_leaks_and_errors(ToolFolder *folder, gconstpointer data)
@@ -183,6 +219,7 @@ int main(int argc, char **argv)
     ADD("/img-explain/missing-backing/is-told", test_missing_backing);
     ADD("/img-explain/backing-outside/is-refused-by-the-strict", test_leaving_the_folder);
     ADD("/img-explain/encryption/is-called-weak", test_encrypted);
+    ADD("/img-explain/next-commands/work-as-they-are", test_proposals);
     ADD("/img-explain/leaks-and-errors/have-remedies", test_leaks_and_errors);
     ADD("/img-explain/no-file/is-an-error", test_unreadable);
     ADD("/img-drivers/options/are-those-of-the-schema", test_drivers);

@@ -59,6 +59,30 @@ static char *explain_quote(const char *name)
         ? g_strdup(name) : g_shell_quote(name);
 }
 
+static bool explain_is_encrypted(const Explain *e)
+{
+    return qdict_get_try_bool(explain_top(e), "encrypted", false);
+}
+
+/* The image as it stands on a command line, with what the command needs: its format, or its password. */
+static char *explain_image_words(const Explain *e)
+{
+    const char *format = qdict_get_try_str(explain_top(e), "format");
+    g_auto(GStrv) parts = g_strsplit(e->filename, ",", -1);
+    g_autofree char *escaped = g_strjoinv(",,", parts);
+    g_autofree char *options = NULL, *quoted = NULL;
+
+    if (e->common.image_opts) {
+        return g_strdup_printf("--image-opts %s", e->quoted);
+    }
+    if (!explain_is_encrypted(e)) {
+        return g_strdup_printf("-f %s %s", format, e->quoted);
+    }
+    options = g_strdup_printf("driver=%s,file.filename=%s,encrypt.key-secret=s", format, escaped);
+    quoted = explain_quote(options);
+    return g_strdup_printf("--object secret,id=s,file=PASSWORD-FILE --image-opts %s", quoted);
+}
+
 /* ---- what it is ---- */
 
 static void explain_print_sizes(const QDict *info)
@@ -175,13 +199,13 @@ static void explain_long_chain(Explain *e)
 
 static void explain_encryption(Explain *e)
 {
-    if (qdict_get_try_bool(explain_top(e), "encrypted", false)) {
+    g_autofree char *words = explain_image_words(e);
+
+    if (explain_is_encrypted(e)) {
         explain_find(e, g_strdup("Its encryption (AES-CBC, the password itself as key) does not hold by "
                                  "today's standards. Get the data out, and encrypt the disk below or "
                                  "inside the guest instead."),
-                     g_strdup_printf("cairn-img convert --object secret,id=s,file=PASSWORD-FILE "
-                                     "--image-opts driver=qcow,file.filename=%s,encrypt.key-secret=s "
-                                     "plain.raw", e->quoted));
+                     g_strdup_printf("cairn-img convert %s -O raw plain.raw", words));
     }
 }
 
@@ -260,18 +284,24 @@ static void explain_print_next(const Explain *e)
     const QDict *info = explain_top(e);
     const char *format = qdict_get_try_str(info, "format");
     bool is_raw = !strcmp(format, "raw");
+    bool is_overlay = qdict_haskey(info, "backing-filename");
+    g_autofree char *words = explain_image_words(e);
 
     printf("\nWhat you can do next\n");
-    printf("  See where the data lies:     cairn-img map -f %s %s\n", format, e->quoted);
-    printf("  Copy it as a %-13s   cairn-img convert -f %s -O %s %s copy.%s\n",
-           is_raw ? "small qcow:" : "raw disk:", format, is_raw ? "qcow -c" : "raw", e->quoted,
+    printf("  See where the data lies:        cairn-img map%s %s\n",
+           explain_is_encrypted(e) ? " --output=json" : "", words);
+    printf("  Copy it as a %-16s   cairn-img convert %s -O %s copy.%s\n",
+           is_raw ? "small qcow:" : "raw disk:", words, is_raw ? "qcow -c" : "raw",
            is_raw ? "qcow" : "raw");
-    printf("  Try changes, keep it as is:  cairn-img create -f qcow -b %s -F %s overlay.qcow\n",
-           e->quoted, format);
-    if (qdict_haskey(info, "backing-filename")) {
-        printf("  Bring it into its backing file: cairn-img commit -f %s %s\n", format, e->quoted);
-        printf("  Make it stand alone:         cairn-img rebase -f %s -b '' %s\n", format,
-               e->quoted);
+    if (!e->common.image_opts && !explain_is_encrypted(e)) {
+        printf("  Try changes, keep it as is:     cairn-img create -f qcow -b %s -F %s %s.qcow\n",
+               e->quoted, format, g_strcmp0(e->filename, "overlay.qcow") ? "overlay" : "overlay-2");
+    }
+    if (is_overlay) {
+        printf("  Bring it into its backing file: cairn-img commit %s\n", words);
+    }
+    if (is_overlay && cairn_format_features(e->img->ctx, format) & CAIRN_FORMAT_REBASE) {
+        printf("  Make it stand alone:            cairn-img rebase -b '' %s\n", words);
     }
 }
 
