@@ -101,7 +101,7 @@ static QObject *convert_choice(const char *name, const char *const *choices, con
                                GError **error)
 {
     const char *text = qobject_get_str(value);
-    g_autofree char *shown = NULL;
+    g_autofree char *shown = NULL, *list = NULL;
     bool flag;
 
     if (qobject_get_bool(value, &flag)) {
@@ -111,7 +111,9 @@ static QObject *convert_choice(const char *name, const char *const *choices, con
         return qstring_new(text);
     }
     shown = text ? g_strdup(text) : qobject_to_json(value, false);
+    list = g_strjoinv(", ", (char **)choices);
     cairn_set_error(error, EINVAL, "invalid parameter value: %s", shown);
+    cairn_error_append_hint(error, "Accepted values of '%s': %s", name, list);
     return NULL;
 }
 

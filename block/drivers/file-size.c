@@ -85,6 +85,7 @@ bool file_parse_prealloc(const char *text, PreallocMode *mode, GError **error)
     }
     if (text) {
         cairn_set_error(error, EINVAL, "invalid parameter value: %s", text);
+        cairn_error_append_hint(error, "Accepted values of 'preallocation': off, falloc, full");
     }
     return !text;
 }

@@ -23,6 +23,7 @@ ADDED_LINES = [
     ("stderr", r"Options of '\w+' here: [\w., -]+", "an unknown option names the options known"),
     ("stderr", r"Its own options are: [\w., -]+\.", "an unknown option names the options known"),
     ("stderr", r"Accepted values: raw, base64", "a refused value names those accepted"),
+    ("stderr", r"Accepted values of '[\w.-]+': [\w, -]+", "a refused value names those accepted"),
     ("stderr", r"A secret has: [\w, ]+", "an unknown property names the properties known"),
     ("stderr", r"Known types: [\w, -]+", "an unknown type names the types known"),
     ("stderr", r"'(luks|foo|)' is not known; supported: aes", "a refused format names those supported"),

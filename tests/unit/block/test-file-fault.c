@@ -575,7 +575,8 @@ static void test_create_options(Fixture *f, gconstpointer data)
 {
     static const char *const bad[][3] = {
         { "preallocation", "metadata", "Unsupported preallocation mode: metadata" },
-        { "preallocation", "bad", "invalid parameter value: bad" },
+        { "preallocation", "bad", "invalid parameter value: bad\n"
+          "Accepted values of 'preallocation': off, falloc, full" },
     };
 
     for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {

@@ -162,9 +162,12 @@ static void test_choices(void)
 {
     assert_absorbs("{'colour':'red'}", "{\"colour\": \"red\"}", "{}");
     assert_absorbs("{'colour':true}", "{\"colour\": \"on\"}", "{}");
-    assert_refuses("{'colour':false}", EINVAL, "invalid parameter value: off");
-    assert_refuses("{'colour':'foo'}", EINVAL, "invalid parameter value: foo");
-    assert_refuses("{'colour':1}", EINVAL, "invalid parameter value: 1");
+    assert_refuses("{'colour':false}", EINVAL, "invalid parameter value: off\n"
+                   "Accepted values of 'colour': red, on");
+    assert_refuses("{'colour':'foo'}", EINVAL, "invalid parameter value: foo\n"
+                   "Accepted values of 'colour': red, on");
+    assert_refuses("{'colour':1}", EINVAL, "invalid parameter value: 1\n"
+                   "Accepted values of 'colour': red, on");
 }
 
 static void test_list_indices(void)
