@@ -230,6 +230,8 @@ void bdrv_unref(BlockDriverState *bs);     /* the last closes: flush, driver clo
 BlockDriverState *bdrv_find_node(CairnContext *ctx, const char *node_name);
 /* A node that is open, for users; not referenced. NULL with @error. */
 BlockDriverState *bdrv_lookup(CairnContext *ctx, const char *node_name, GError **error);
+/* What messages call a node: the name that its user gave it, else its file's where that is known. */
+const char *bdrv_label(const BlockDriverState *bs);
 
 /* Attaches @bs (its reference is taken over, also on failure) under the new permissions. */
 BdrvChild *bdrv_attach_child(BlockDriverState *parent, BlockDriverState *bs, const char *name,

@@ -28,8 +28,8 @@ static bool change_check_frozen(const BdrvChild *child, GError **error)
         return true;
     }
     cairn_set_error(error, EBUSY, "Cannot change '%s' link from '%s' to '%s': a job uses it",
-                    child->name, child->parent_bs ? child->parent_bs->node_name : "a block device",
-                    child->bs->node_name);
+                    child->name, child->parent_bs ? bdrv_label(child->parent_bs) : "a block device",
+                    bdrv_label(child->bs));
     return false;
 }
 
@@ -144,7 +144,7 @@ static bool swap_check_backing(const BdrvSwap *swap, GError **error)
 
     if (!bs->drv->supports_backing) {
         cairn_set_error(error, ENOTSUP, "Driver '%s' of node '%s' does not support backing files",
-                        bs->drv->format_name, bs->node_name);
+                        bs->drv->format_name, bdrv_label(bs));
         return false;
     }
     return true;
@@ -164,7 +164,7 @@ bool bdrv_swap_check(const BdrvSwap *swap, GError **error)
     }
     if (swap->to && bdrv_is_below(swap->parent, swap->to)) {
         cairn_set_error(error, ELOOP, "Making '%s' a %s child of '%s' would create a cycle",
-                        swap->to->node_name, swap->name, swap->parent->node_name);
+                        bdrv_label(swap->to), swap->name, bdrv_label(swap->parent));
         return false;
     }
     return !edge || change_check_frozen(edge, error);
@@ -293,6 +293,11 @@ bool bdrv_insert_filter(BlockDriverState *below, const QDict *options, GError **
     bool ok;
 
     qdict_flatten(flat);
+    if (!qdict_haskey(flat, "driver")) {
+        qobject_unref(flat);
+        cairn_set_error(error, EINVAL, "Which filter? Its options have no 'driver'");
+        return false;
+    }
     qdict_put_str(flat, change_filtered_name(ctx, flat), below->node_name);
     filter = bdrv_open(ctx, NULL, NULL, flat, flags, NULL, NULL, 0, error);
     if (!filter) {
@@ -311,7 +316,7 @@ bool bdrv_remove_filter(BlockDriverState *filter, GError **error)
     bool was_followed = below && below->priv->inherits_from == filter;
 
     if (!below) {
-        cairn_set_error(error, EINVAL, "Node '%s' is not a filter", filter->node_name);
+        cairn_set_error(error, EINVAL, "Node '%s' is not a filter", bdrv_label(filter));
         return false;
     }
     bdrv_ref(below);

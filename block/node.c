@@ -104,6 +104,13 @@ BlockDriverState *bdrv_lookup(CairnContext *ctx, const char *node_name, GError *
     return bs;
 }
 
+const char *bdrv_label(const BlockDriverState *bs)
+{
+    bool is_made_up = bs->node_name[0] == '#';
+
+    return is_made_up && bs->filename && bs->filename[0] ? bs->filename : bs->node_name;
+}
+
 void bdrv_ref(BlockDriverState *bs)
 {
     bs->priv->refs++;

@@ -132,7 +132,7 @@ void bdrv_child_needs(BlockDriverState *bs, BdrvChild *child, const BlockReopenS
 static char *perm_describe_user(const BdrvChild *use)
 {
     return use->parent_bs
-        ? g_strdup_printf("node '%s' as '%s'", use->parent_bs->node_name, use->name)
+        ? g_strdup_printf("node '%s' as '%s'", bdrv_label(use->parent_bs), use->name)
         : g_strdup_printf("a block device as '%s'", use->name);
 }
 
@@ -149,7 +149,7 @@ static bool perm_check_pair(const BdrvChild *wants, const BdrvChild *has, GError
 
     cairn_set_error(error, EPERM,
                     "Conflicts with use by %s, which does not allow '%s' on %s (wanted by %s)",
-                    holder, names, wants->bs->node_name, asker);
+                    holder, names, bdrv_label(wants->bs), asker);
     return false;
 }
 

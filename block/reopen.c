@@ -250,7 +250,7 @@ static bool reopen_prepare_node(ReopenEntry *entry, GError **error)
         int ret = bdrv_flush_bs(bs);
 
         if (ret < 0) {
-            cairn_set_error_errno(error, -ret, "Error flushing drive '%s'", bs->node_name);
+            cairn_set_error_errno(error, -ret, "Error flushing drive '%s'", bdrv_label(bs));
             return false;
         }
     }
@@ -471,6 +471,6 @@ bool bdrv_reopen_read_only(BlockDriverState *bs, bool read_only, GError **error)
     if (bs->read_only == read_only) {
         return true;
     }
-    cairn_set_error(error, EROFS, "Node '%s' is read-only", bs->node_name);
+    cairn_set_error(error, EROFS, "Node '%s' is read-only", bdrv_label(bs));
     return false;
 }

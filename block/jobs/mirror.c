@@ -93,7 +93,7 @@ static bool mirror_check(BlockBackend *blk, BlockBackend *target, GError **error
     } else if (bdrv_is_below(target->root->bs, blk->root->bs)
                || bdrv_is_below(blk->root->bs, target->root->bs)) {
         cairn_set_error(error, EINVAL, "Cannot mirror '%s' into itself or a layer of its own",
-                        blk->root->bs->node_name);
+                        bdrv_label(blk->root->bs));
     } else {
         return true;
     }

@@ -211,6 +211,7 @@ static void test_what_is_no_filter(void)
     g_autoptr(BlockBackend) a = test_open_opts(ctx, MEM("a"), 0);
     g_autoptr(QDict) raw = qdict_from_keyval("driver=raw", NULL, NULL);
     g_autoptr(QDict) none = qdict_from_keyval("driver=nope", NULL, NULL);
+    g_autoptr(QDict) unnamed = qdict_from_keyval("bps=3", NULL, NULL);
     GError *error = NULL;
     bool ok = blk_insert_filter(a, raw, &error);
 
@@ -221,7 +222,24 @@ static void test_what_is_no_filter(void)
     error = NULL;
     ok = blk_remove_filter(a, &error);
     assert_failed(ok, error, EINVAL, "Node 'a' is not a filter");
+    error = NULL;
+    ok = blk_insert_filter(a, unnamed, &error);
+    assert_failed(ok, error, EINVAL, "Which filter? Its options have no 'driver'");
     g_assert_cmpuint(g_hash_table_size(ctx->nodes), ==, 1);
+}
+
+/* A person knows the file, not the name that the core gave its node. */
+static void test_messages_name_the_file(void)
+{
+    g_autoptr(CairnContext) ctx = change_context_new();
+    g_autoptr(BlockBackend) a = test_open_opts(ctx, "driver=mem,size=64k", 0);
+    GError *error = NULL;
+    bool ok = blk_remove_filter(a, &error);
+
+    g_assert_cmpstr(blk_get_filename(a), !=, "");
+    g_assert_nonnull(strstr(error->message, blk_get_filename(a)));
+    g_assert_null(strstr(error->message, "#block"));
+    assert_failed(ok, error, EINVAL, "is not a filter");
 }
 
 static void test_closed(void)
@@ -314,6 +332,8 @@ int main(int argc, char **argv)
     g_test_add_func("/graph-change/filter/reopen-reaches-below-it",
                     test_reopen_reaches_below_a_filter);
     g_test_add_func("/graph-change/filter/what-is-none-is-refused", test_what_is_no_filter);
+    g_test_add_func("/graph-change/messages/name-the-file-of-an-unnamed-node",
+                    test_messages_name_the_file);
     g_test_add_func("/graph-change/closed-image/is-refused", test_closed);
     g_test_add_func("/graph-change/filter/comes-and-goes-under-requests",
                     test_filters_under_requests);
