@@ -12,7 +12,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 count=0
 
-# ok NAME COMMAND...: one case; its output is shown when it fails.
+# ok NAME COMMAND...: one case; its output is shown when it fails. In a function only the last
+# command counts, as "if" turns "set -e" off: join them by &&.
 ok() {
     local name=$1
     shift
@@ -37,26 +38,27 @@ compile() {
         $(pkg-config --cflags --libs cairn)
 }
 
-for name in main-loop memory-disk read-overlay; do
+for name in jobs main-loop memory-disk read-overlay; do
     ok "$name builds against the installed library" compile "$name"
 done
 
 make_overlay() {
-    printf 0123456789 > "$work/key"
-    head -c 1M /dev/urandom > "$work/base.raw"
-    "$bin/cairn-img" create -q -f qcow -b base.raw -F raw \
-        --object secret,id=s,file="$work/key" \
-        -o encrypt.format=aes,encrypt.key-secret=s "$work/over.qcow"
-    "$bin/cairn-io" --object secret,id=s,file="$work/key" --image-opts -c 'write -P 0x77 0 256' \
-        driver=qcow,file.filename="$work/over.qcow",encrypt.key-secret=s
+    printf 0123456789 > "$work/key" &&
+        head -c 1M /dev/urandom > "$work/base.raw" &&
+        "$bin/cairn-img" create -q -f qcow -b base.raw -F raw \
+            --object secret,id=s,file="$work/key" \
+            -o encrypt.format=aes,encrypt.key-secret=s "$work/over.qcow" &&
+        "$bin/cairn-io" --object secret,id=s,file="$work/key" --image-opts \
+            -c 'write -P 0x77 0 256' \
+            driver=qcow,file.filename="$work/over.qcow",encrypt.key-secret=s
 }
 
 read_overlay() {
-    "$work/read-overlay" "$work/over.qcow" "$work/key" > "$work/out"
-    head -n 1 "$work/out" | grep -q ': 1048576 bytes$'
-    printf '77%.0s' {1..256} > "$work/want"
-    head -c 512 "$work/base.raw" | tail -c 256 | od -An -v -tx1 | tr -d ' \n' >> "$work/want"
-    tail -n +2 "$work/out" | tr -d '\n' | cmp - "$work/want"
+    "$work/read-overlay" "$work/over.qcow" "$work/key" > "$work/out" &&
+        head -n 1 "$work/out" | grep -q ': 1048576 bytes$' &&
+        printf '77%.0s' {1..256} > "$work/want" &&
+        head -c 512 "$work/base.raw" | tail -c 256 | od -An -v -tx1 | tr -d ' \n' >> "$work/want" &&
+        tail -n +2 "$work/out" | tr -d '\n' | cmp - "$work/want"
 }
 
 pages_are_installed() {
@@ -90,4 +92,25 @@ ok "memory-disk stacks qcow on a driver of its own" \
     sh -c "'$work/memory-disk' | grep 'kept in memory, mapped by qcow'"
 ok "main-loop keeps 64 requests in flight" sh -c "'$work/main-loop' '$work/loop.qcow' | grep ': 0 errors'"
 ok "what it wrote checks clean" "$bin/cairn-img" check "$work/loop.qcow"
+make_pair() {
+    "$bin/cairn-img" create -q -f qcow "$work/low.qcow" 8M &&
+        "$bin/cairn-img" create -q -f qcow -b low.qcow -F qcow "$work/high.qcow" &&
+        "$bin/cairn-io" -f qcow -c 'write -P 5 1M 4M' "$work/high.qcow"
+}
+
+# The guest writes 0x47; what was written before it, by make_pair, is now in the backing file.
+run_jobs() {
+    "$work/jobs" "$work/high.qcow" > "$work/said" &&
+        cat "$work/said" &&
+        grep -q 'done: that takes too long' "$work/said" &&
+        grep -q '^second attempt: committed$' "$work/said" &&
+        grep -q '^the guest wrote meanwhile$' "$work/said" &&
+        "$bin/cairn-io" -f qcow -c 'read -P 5 1M 4M' "$work/low.qcow" &&
+        "$bin/cairn-io" -f qcow -c 'read -P 0x47 0 1M' -c 'read -P 5 1M 4M' "$work/high.qcow" &&
+        "$bin/cairn-img" check "$work/low.qcow" &&
+        "$bin/cairn-img" check "$work/high.qcow"
+}
+
+ok "an overlay on a qcow is made" make_pair
+ok "jobs cancels a commit, then ends it, under a guest that writes" run_jobs
 echo "1..$count"
