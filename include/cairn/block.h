@@ -8,6 +8,9 @@
  * They return 0 (or a count where said so) or -errno: -EIO outside the image, -ENOMEDIUM after
  * blk_close, -EROFS/-EPERM where writing is not allowed.
  *
+ * blk_aio_NAME calls back when the thread's AioContext is dispatched, and not before: make one,
+ * attach its source to the main loop (or poll it), and aio_context_push() it before the first call.
+ *
  * Control calls (open, close, reopen, create, check, info) run outside
  * coroutines, one at a time in a context, and report by GError.
  */
@@ -91,8 +94,8 @@ CAIRN_API bool blk_reopen(BlockBackend *blk, const QDict *options, GError **erro
 /* ---- the graph (control calls; while requests run, too) ---------------- */
 
 /**
- * blk_insert_filter: puts a filter ("driver" and its own options; its child is @blk's root node) between the root node and
- * all its users. Requests wait meanwhile and go on through the filter.
+ * blk_insert_filter: puts a filter ("driver" and its own options; its child "file" is @blk's root node) between the root
+ * node and all its users. Requests wait meanwhile and go on through the filter.
  */
 CAIRN_API bool blk_insert_filter(BlockBackend *blk, const QDict *options, GError **error);
 /** blk_remove_filter: takes the root node, a filter, out again. */

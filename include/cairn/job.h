@@ -3,7 +3,8 @@
  * Jobs: work on whole images, built on one copy engine.
  *
  * block_convert(), block_compare() and block_rebase() block, and progress comes by callback on the calling thread. The
- * others (commit, stream, mirror) go on in the AioContext of the thread that starts them, while the images are used.
+ * others (commit, stream, mirror) go on in the AioContext of the thread that starts them, while the images are used; so
+ * something must dispatch it: a main loop that its source is attached to, or block_job_wait().
  */
 #ifndef CAIRN_JOB_H
 #define CAIRN_JOB_H
