@@ -4,10 +4,13 @@
  */
 #include "qapi/option-value.h"
 
+#include <cairn/nearest.h>
 #include <errno.h>
 #include <string.h>
 
 #include "util/cutils.h"
+
+#define MAX_LISTED_CHOICES 8
 
 static QObject *convert_bool(const char *name, const QObject *value, GError **error)
 {
@@ -96,12 +99,26 @@ static QObject *convert_number(const char *name, const QObject *value, GError **
     return NULL;
 }
 
+/* A few words are listed; of many the nearest is named. */
+static void hint_choices(const char *name, const char *const *choices, const char *shown,
+                         GError **error)
+{
+    g_autofree char *list = NULL;
+
+    if (g_strv_length((char **)choices) > MAX_LISTED_CHOICES) {
+        cairn_error_append_nearest(error, shown, choices);
+        return;
+    }
+    list = g_strjoinv(", ", (char **)choices);
+    cairn_error_append_hint(error, "Accepted values of '%s': %s", name, list);
+}
+
 /* The word of @choices that @value stands for; true and false are "on" and "off" there. */
 static QObject *convert_choice(const char *name, const char *const *choices, const QObject *value,
                                GError **error)
 {
     const char *text = qobject_get_str(value);
-    g_autofree char *shown = NULL, *list = NULL;
+    g_autofree char *shown = NULL;
     bool flag;
 
     if (qobject_get_bool(value, &flag)) {
@@ -111,9 +128,8 @@ static QObject *convert_choice(const char *name, const char *const *choices, con
         return qstring_new(text);
     }
     shown = text ? g_strdup(text) : qobject_to_json(value, false);
-    list = g_strjoinv(", ", (char **)choices);
     cairn_set_error(error, EINVAL, "invalid parameter value: %s", shown);
-    cairn_error_append_hint(error, "Accepted values of '%s': %s", name, list);
+    hint_choices(name, choices, shown, error);
     return NULL;
 }
 

@@ -120,7 +120,7 @@ def cases(facts):
     yield "cairn-img map --output=", {"human", "json", "svg"}, set(), False
     yield "cairn-img commit --progress=", {"human", "json"}, set(), False
     yield "cairn-img info ", SOME_FILES, {"create", "qcow"}, True
-    yield "cairn-img info --object ", {"secret,"}, {"id="}, False
+    yield "cairn-img info --object ", {"secret,", "throttle-group,"}, {"id="}, False
     yield "cairn-img info --object secret,id=s,", {"file=", "data="}, {"id=", "secret,"}, True
     yield "cairn-img info --object secret,id=s,file=", SOME_FILES, {"id="}, True
     yield "cairn-img info --image-opts ", {"driver="}, {"base.raw"}, True

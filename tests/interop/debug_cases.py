@@ -278,7 +278,7 @@ IO_DIFFERENCES = {
     on_disk(",file.inject-error.1.event=none"): differs(
         NAMES_OPTION, stderr=refused(r"Parameter 'inject-error\.1\.event' is unexpected")),
     on_disk(",file.take-child-perms.0=foo"): differs(
-        NAMES_OPTION, stderr=refused("invalid parameter value: foo")),
+        NAMES_OPTION, stderr=refused("invalid parameter value: foo\nAccepted values of .*")),
     on_disk(inject("event=none errno=-5")): differs(
         SENSELESS, stderr=refused("Parameter 'errno' must be between 0 and 4095"), **REFUSED),
     on_disk(inject("event=none sector=-2")): differs(

@@ -8,6 +8,7 @@ ADDED_LINES = [
     ("stderr", r"Its own options are: [\w., -]+\.", "an unknown option names the options known"),
     ("stderr", r"Did you mean '[\w.-]+'\?", "a misspelt name brings the nearest known one"),
     ("stderr", r"Accepted values: raw, base64", "a refused value names those accepted"),
+    ("stderr", r"Accepted values of '[\w.-]+': [\w, -]+", "a refused value names those accepted"),
     ("stderr", r"Known types: [\w, -]+", "an unknown type names the types known"),
 ]
 
