@@ -361,7 +361,7 @@ int coroutine_fn qcow_co_flush(BlockDriverState *bs);
 /* Whether so much is pending that it must be flushed now. */
 bool qcow_checkpoint_due_locked(QcowState *s);
 
-/* ---- status.c, check.c, create.c ---- */
+/* ---- status.c, check.c, create.c, empty.c ---- */
 int coroutine_fn qcow_co_block_status(BlockDriverState *bs, bool want_zero, int64_t offset,
                                       int64_t bytes, int64_t *pnum, int64_t *map,
                                       BlockDriverState **file);
@@ -371,6 +371,7 @@ bool coroutine_fn qcow_co_create(const BlockCreateTarget *target, BlockBackend *
                                  const QDict *options, GError **error);
 bool coroutine_fn qcow_co_create_opts(const BlockCreateTarget *target, QDict *opts,
                                       GError **error);
+bool qcow_make_empty(BlockDriverState *bs, GError **error);
 
 /* Bytes of file that header, name and L1 take: the end of the highest of them. */
 int64_t qcow_fixed_end(const QcowState *s);

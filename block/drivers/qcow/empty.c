@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Dropping all that the image holds, so that its backing file shows again.
+ *
+ * 1. The L1 table is cleared on disk, durably, before anything is cut off: a crash between leaves
+ *    space that nobody names.
+ * 2. What was pending is forgotten, not written: its places lie in what is cut off.
+ */
+#include "block/drivers/qcow/qcow.h"
+
+typedef struct EmptyRun {
+    BlockDriverState *bs;
+    GError **error;
+    bool ok;
+} EmptyRun;
+
+/*
+ * Clears exactly the bytes of the L1 table: what stands beside it in its sectors is not ours here.
+ */
+static int coroutine_fn empty_clear_l1(BlockDriverState *bs)
+{
+    QcowState *s = bs->opaque;
+    int64_t bytes = MIN((int64_t)s->g.l1_entries * 8, s->file_end - s->g.l1_offset);
+    int ret = bytes > 0 ? bdrv_co_pwrite_zeroes(bs->file, s->g.l1_offset, bytes, 0) : 0;
+
+    return ret == 0 ? bdrv_co_flush(bs->file) : ret;
+}
+
+/* Nothing of the image is named any more, on disk and here. */
+static void empty_forget_all(QcowState *s, int64_t end)
+{
+    g_mutex_lock(&s->lock);
+    while (s->cache.dirty->len > 0) {
+        QcowTable *t = g_ptr_array_index(s->cache.dirty, s->cache.dirty->len - 1);
+
+        t->is_dirty = false;
+        g_ptr_array_set_size(s->cache.dirty, s->cache.dirty->len - 1);
+    }
+    s->cache.dirty_bytes = 0;
+    qcow_cache_drop_locked(s);
+    qcow_epochs_forget_locked(s);
+    g_array_set_size(s->tables_at, 0);
+    g_array_set_size(s->suspects, 0);
+    g_array_set_size(s->gaps, 0);
+    s->all_suspect = false;
+    s->file_end = MAX(s->file_end, end);
+    s->end_at_open = INT64_MAX;
+    s->cursor = ROUND_UP_TO(end, MAX(s->g.cluster_size, 4096));
+    s->new_data = s->dirty_since = s->stream_at = 0;
+    s->index_task = s->scan_task = QCOW_TASK_DONE;
+    g_mutex_unlock(&s->lock);
+    g_atomic_int_set(&s->indexed, 1);
+    g_atomic_int_set(&s->scanned, 1);
+}
+
+static void coroutine_fn empty_entry(void *opaque)
+{
+    EmptyRun *run = opaque;
+    QcowState *s = run->bs->opaque;
+    int64_t end = qcow_fixed_end(s);
+    int ret = -g_atomic_int_get(&s->failed);
+
+    if (ret == 0) {
+        ret = empty_clear_l1(run->bs);
+    }
+    if (ret < 0) {
+        /* what is on disk and what is here may differ now */
+        g_atomic_int_set(&s->failed, -ret);
+        cairn_set_error_errno(run->error, -ret, "Could not clear the tables of '%s'",
+                              run->bs->filename);
+        return;
+    }
+    empty_forget_all(s, end);
+    qcow_punch_forget(s);
+    run->ok = bdrv_co_truncate(run->bs->file, end, true, PREALLOC_MODE_OFF, run->error);
+    if (run->ok) {
+        s->file_end = end;
+    }
+}
+
+bool qcow_make_empty(BlockDriverState *bs, GError **error)
+{
+    EmptyRun run = { .bs = bs, .error = error };
+
+    bdrv_run_co(empty_entry, &run);
+    return run.ok;
+}
