@@ -176,7 +176,7 @@ int64_t qcow_fixed_end(const QcowState *s)
 {
     int64_t end = s->g.l1_offset + (int64_t)s->g.l1_entries * 8;
 
-    return MAX(end, (int64_t)s->header.backing_offset + s->header.backing_bytes);
+    return MAX(end, qcow_name_end(s));
 }
 
 /* The number of elements of @tables below @limit. */
@@ -198,13 +198,12 @@ static guint tables_below(const GArray *tables, int64_t limit)
 
 bool qcow_is_metadata_locked(QcowState *s, int64_t host, int64_t bytes)
 {
-    int64_t name_end = (int64_t)s->header.backing_offset + s->header.backing_bytes;
     guint n = tables_below(s->tables_at, host + bytes);
 
     if (ranges_meet(host, bytes, 0, QCOW_HEADER_BYTES) ||
         ranges_meet(host, bytes, s->g.l1_offset, (int64_t)s->g.l1_entries * 8) ||
         (s->record_offset &&
-         ranges_meet(host, bytes, s->record_offset, name_end - s->record_offset))) {
+         ranges_meet(host, bytes, s->record_offset, qcow_name_end(s) - s->record_offset))) {
         return true;
     }
     return n > 0 && g_array_index(s->tables_at, int64_t, n - 1) + s->g.l2_bytes > host;

@@ -89,6 +89,21 @@ int coroutine_fn qcow_l1_foreach(BlockDriverState *bs, int64_t end, QcowL1Func *
     return 0;
 }
 
+int coroutine_fn qcow_l1_clear(BlockDriverState *bs, uint32_t from, uint32_t to)
+{
+    QcowState *s = bs->opaque;
+    int ret = 0;
+
+    while (from < to && ret == 0) {
+        uint32_t n = MIN(to - from, (uint32_t)(QCOW_ZERO_BYTES / 8));
+
+        ret = bdrv_co_pwrite(bs->file, s->g.l1_offset + (int64_t)from * 8, (int64_t)n * 8,
+                             s->zeroes, 0);
+        from += n;
+    }
+    return ret;
+}
+
 /* ---- once a session ---- */
 
 static int coroutine_fn run_once(BlockDriverState *bs, gint *is_done, QcowTask *task,
@@ -188,15 +203,25 @@ typedef struct Scan {
     QcowUseMap *use;
     int64_t end;                /* E */
     int64_t highest;            /* end of what starts below E */
+    int64_t l1_end;
+    int64_t next;               /* after the L1 table: where something stands, or is in its way */
     bool is_clearing;           /* the second walk; else nothing is written */
     bool needs_clearing;        /* set by the first */
     uint32_t clear_from, clear_to;      /* L1 entries still to be cleared */
     uint64_t *entries;          /* of the L2 table at hand */
 } Scan;
 
-static void scan_name(QcowState *s, Scan *scan, int64_t offset, int64_t bytes, QcowUse use)
+static void scan_note_end(Scan *scan, int64_t offset, int64_t bytes)
 {
     scan->highest = MAX(scan->highest, offset + bytes);
+    if (offset + bytes > scan->l1_end) {
+        scan->next = MIN(scan->next, MAX(offset, scan->l1_end));
+    }
+}
+
+static void scan_name(QcowState *s, Scan *scan, int64_t offset, int64_t bytes, QcowUse use)
+{
+    scan_note_end(scan, offset, bytes);
     if (qcow_use_map_add(scan->use, offset, bytes, use) != QCOW_CLASH_NONE) {
         g_mutex_lock(&s->lock);
         qcow_add_suspect_locked(s, offset, bytes);
@@ -309,16 +334,9 @@ static int coroutine_fn scan_table(BlockDriverState *bs, Scan *scan, int64_t off
 
 static int coroutine_fn scan_clear_l1(BlockDriverState *bs, Scan *scan)
 {
-    QcowState *s = bs->opaque;
-    int ret = 0;
+    int ret = qcow_l1_clear(bs, scan->clear_from, scan->clear_to);
 
-    while (scan->clear_from < scan->clear_to && ret == 0) {
-        uint32_t n = MIN(scan->clear_to - scan->clear_from, (uint32_t)(QCOW_ZERO_BYTES / 8));
-
-        ret = bdrv_co_pwrite(bs->file, s->g.l1_offset + (int64_t)scan->clear_from * 8,
-                             (int64_t)n * 8, s->zeroes, 0);
-        scan->clear_from += n;
-    }
+    scan->clear_from = scan->clear_to;
     return ret;
 }
 
@@ -388,6 +406,8 @@ static void scan_publish(QcowState *s, const Scan *scan)
     s->file_end = MAX(s->file_end, scan->highest);
     s->end_at_open = INT64_MAX;
     s->cursor = ROUND_UP_TO(scan->highest, MAX(s->g.cluster_size, 4096));
+    s->l1_room = MIN(scan->next, s->cursor);
+    qcow_add_gap_locked(s, scan->highest, s->cursor);
     qcow_cache_drop_locked(s);
     g_mutex_unlock(&s->lock);
 }
@@ -395,8 +415,13 @@ static void scan_publish(QcowState *s, const Scan *scan)
 static int coroutine_fn scan_run(BlockDriverState *bs)
 {
     QcowState *s = bs->opaque;
-    Scan scan = { .highest = qcow_fixed_end(s) };
+    int64_t l1_end = s->g.l1_offset + (int64_t)s->g.l1_entries * 8;
+    Scan scan = { .highest = qcow_fixed_end(s), .l1_end = l1_end, .next = INT64_MAX };
     int ret = qcow_index(bs);
+
+    if (s->record_offset) {
+        scan_note_end(&scan, s->record_offset, qcow_name_end(s) - s->record_offset);
+    }
 
     if (ret < 0) {
         return ret;

@@ -163,6 +163,40 @@ void qcow_cache_drop_locked(QcowState *s)
     g_hash_table_foreach_remove(c->l1, cache_is_not_loading, NULL);
 }
 
+/* Not one that is being read: its reader throws it away. */
+static gboolean cache_drop_piece(gpointer key, gpointer value, gpointer opaque)
+{
+    QcowCache *c = opaque;
+    QcowTable *t = value;
+
+    if (t->is_idle) {
+        g_queue_unlink(&c->lru, &t->lru);
+        c->idle_bytes -= table_bytes(t);
+    }
+    return !t->is_loading;
+}
+
+void qcow_cache_drop_l1_locked(QcowState *s)
+{
+    QcowCache *c = &s->cache;
+
+    c->generation++;
+    c->hole_from = c->hole_to = 0;
+    g_hash_table_foreach_remove(c->l1, cache_drop_piece, c);
+}
+
+void qcow_l2_forget_locked(QcowState *s, QcowTable *t)
+{
+    QcowCache *c = &s->cache;
+
+    g_assert(!t->users && !t->placing && !t->flushing && !t->is_loading);
+    if (t->is_dirty) {
+        g_ptr_array_remove(c->dirty, t);
+        c->dirty_bytes -= table_bytes(t);
+    }
+    cache_remove_locked(s, t);
+}
+
 void qcow_cache_set_limit_locked(QcowState *s, int64_t limit)
 {
     s->cache.idle_limit = limit;

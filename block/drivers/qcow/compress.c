@@ -155,7 +155,7 @@ int coroutine_fn qcow_co_pwritev_compressed(BlockDriverState *bs, int64_t offset
         (qcow_in_cluster(&s->g, bytes) && offset + bytes != s->g.size)) {
         return -EINVAL;
     }
-    ret = qcow_write_begin(bs);
+    ret = qcow_write_begin(bs, offset + bytes);
     if (ret == 0) {
         ret = qcow_barrier0(bs);
     }

@@ -97,11 +97,8 @@ static bool plan_layout(const QDict *opts, QcowPlan *plan, GError **error)
         return false;
     }
     h->size = ROUND_UP_TO((uint64_t)size, 512);
-    if (!qcow_header_l1_entries(h->size, h->cluster_bits, h->l2_bits, &entries)) {
-        cairn_set_error(error, EFBIG, "Image too large");
-        cairn_error_append_hint(error, "The qcow format holds at most %" G_GUINT64_FORMAT
-                                " bytes with these clusters.",
-                                QCOW_MAX_L1_ENTRIES << (h->cluster_bits + h->l2_bits));
+    if (!qcow_header_check_size(h, error) ||
+        !qcow_header_l1_entries(h->size, h->cluster_bits, h->l2_bits, &entries)) {
         return false;
     }
     h->l1_offset = ROUND_UP_TO(fixed, 8);

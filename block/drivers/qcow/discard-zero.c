@@ -74,7 +74,7 @@ int coroutine_fn qcow_co_pdiscard(BlockDriverState *bs, int64_t offset, int64_t 
 {
     QcowState *s = bs->opaque;
     int64_t shows = qcow_backing_shows(bs, offset, bytes);
-    int ret = shows < 0 ? (int)shows : qcow_write_begin(bs);
+    int ret = shows < 0 ? (int)shows : qcow_write_begin(bs, offset + bytes);
 
     offset += MAX(shows, 0);
     bytes -= MAX(shows, 0);
@@ -163,7 +163,7 @@ int coroutine_fn qcow_co_pwrite_zeroes(BlockDriverState *bs, int64_t offset, int
 {
     QcowState *s = bs->opaque;
     bool needs_flush = false;
-    int64_t n = qcow_write_begin(bs);
+    int64_t n = qcow_write_begin(bs, offset + bytes);
 
     while (n >= 0 && bytes > 0) {
         QcowRun run;

@@ -19,6 +19,9 @@
  *    before it came.
  * 6. After a failed sync nothing is known of the disk: no more writes. A failed write of tables
  *    leaves P pending.
+ * 7. The header is written under the same lock, as L1 entries may share its sector; one write
+ *    takes the image from its old state to its new one (resize.c, rebase.c).
+ * 8. While a resize moves the L1 table, entries go to both places (resize.c, 2).
  *
  * Without new mappings in P there is nothing that A must go before, and one barrier is enough.
  */
@@ -151,10 +154,10 @@ static int coroutine_fn flush_write_tables(BlockDriverState *bs, const GArray *i
     return ret;
 }
 
-/* Neighbouring entries of L1 in one write. Items of new tables come sorted by index. */
-static int coroutine_fn flush_write_l1(BlockDriverState *bs, const GArray *items)
+/* Neighbouring entries in one write. Items of new tables come sorted by index. */
+static int coroutine_fn flush_write_l1_at(BlockDriverState *bs, const GArray *items,
+                                          const QcowL1Place *l1)
 {
-    QcowState *s = bs->opaque;
     g_autoptr(GByteArray) raw = g_byte_array_new();
     uint32_t first = 0, next = 0;
     int ret = 0;
@@ -163,12 +166,12 @@ static int coroutine_fn flush_write_l1(BlockDriverState *bs, const GArray *items
         const FlushItem *item = i < items->len ? &g_array_index(items, FlushItem, i) : NULL;
         uint8_t entry[8];
 
-        if (item && !item->is_new) {
+        if (item && (!item->is_new || item->table->index >= l1->entries)) {
             continue;
         }
         if (raw->len && (!item || item->table->index != next)) {
-            ret = bdrv_co_pwrite(bs->file, s->g.l1_offset + (int64_t)first * 8, raw->len,
-                                 raw->data, 0);
+            ret = bdrv_co_pwrite(bs->file, l1->offset + (int64_t)first * 8, raw->len, raw->data,
+                                 0);
             g_byte_array_set_size(raw, 0);
         }
         if (item) {
@@ -177,6 +180,18 @@ static int coroutine_fn flush_write_l1(BlockDriverState *bs, const GArray *items
             be64_store(entry, (uint64_t)item->table->offset);
             g_byte_array_append(raw, entry, sizeof(entry));
         }
+    }
+    return ret;
+}
+
+static int coroutine_fn flush_write_l1(BlockDriverState *bs, const GArray *items)
+{
+    QcowState *s = bs->opaque;
+    QcowL1Place l1 = { .offset = s->g.l1_offset, .entries = s->g.l1_entries };
+    int ret = flush_write_l1_at(bs, items, &l1);
+
+    if (ret == 0 && s->old_l1.entries) {
+        ret = flush_write_l1_at(bs, items, &s->old_l1);
     }
     return ret;
 }
@@ -302,6 +317,74 @@ static int coroutine_fn flush_once(BlockDriverState *bs)
     return ret;
 }
 
+/* ---- the lock ---- */
+
+static void coroutine_fn flush_lock_locked(QcowState *s)
+{
+    while (s->flush.running) {
+        co_queue_wait_thread(&s->flush.waiters, &s->lock);
+    }
+    s->flush.running = true;
+}
+
+static void flush_unlock_locked(QcowState *s)
+{
+    s->flush.running = false;
+    co_queue_restart_all(&s->flush.waiters);
+}
+
+/* Bytes 8 to 47: who and what we are stays. */
+static int coroutine_fn flush_write_header(BlockDriverState *bs, const QcowHeader *header)
+{
+    uint8_t raw[QCOW_HEADER_BYTES];
+
+    qcow_header_write(header, raw);
+    return bdrv_co_pwrite(bs->file, QCOW_HEADER_FIXED, sizeof(raw) - QCOW_HEADER_FIXED,
+                          raw + QCOW_HEADER_FIXED, 0);
+}
+
+int coroutine_fn qcow_update_header(BlockDriverState *bs, const QcowHeader *header)
+{
+    QcowState *s = bs->opaque;
+    int ret = -g_atomic_int_get(&s->failed);
+
+    g_mutex_lock(&s->lock);
+    flush_lock_locked(s);
+    g_mutex_unlock(&s->lock);
+    if (ret == 0) {
+        ret = flush_write_header(bs, header);
+        if (ret == 0) {
+            ret = flush_sync(bs);
+        } else if (flush_write_header(bs, &s->header) < 0 || flush_sync(bs) < 0) {
+            g_atomic_int_set(&s->failed, -ret);     /* nobody knows which one is there */
+        }
+    }
+    g_mutex_lock(&s->lock);
+    flush_unlock_locked(s);
+    g_mutex_unlock(&s->lock);
+    return ret;
+}
+
+void coroutine_fn qcow_give_back(BlockDriverState *bs, int64_t offset, int64_t bytes)
+{
+    QcowState *s = bs->opaque;
+    g_autoptr(GArray) ranges = g_array_new(FALSE, FALSE, sizeof(QcowRange));
+    QcowRange r = { offset, bytes };
+    bool is_shared;
+
+    g_array_append_val(ranges, r);
+    g_mutex_lock(&s->lock);
+    flush_lock_locked(s);
+    is_shared = qcow_is_suspect_locked(s, offset, bytes);
+    g_mutex_unlock(&s->lock);
+    if (!is_shared && !g_atomic_int_get(&s->failed)) {
+        qcow_punch(bs, ranges, NULL);
+    }
+    g_mutex_lock(&s->lock);
+    flush_unlock_locked(s);
+    g_mutex_unlock(&s->lock);
+}
+
 /* ---- requests ---- */
 
 int coroutine_fn qcow_co_flush(BlockDriverState *bs)
@@ -323,10 +406,9 @@ int coroutine_fn qcow_co_flush(BlockDriverState *bs)
         g_mutex_unlock(&s->lock);
         ret = flush_once(bs);
         g_mutex_lock(&s->lock);
-        f->running = false;
         f->done = f->started;
         f->ret = ret;
-        co_queue_restart_all(&f->waiters);
+        flush_unlock_locked(s);
     }
     ret = f->ret;
     g_mutex_unlock(&s->lock);

@@ -71,6 +71,20 @@ bool qcow_header_l1_entries(uint64_t size, int cluster_bits, int l2_bits, uint32
     return true;
 }
 
+bool qcow_header_check_size(const QcowHeader *h, GError **error)
+{
+    uint32_t entries;
+
+    if (qcow_header_l1_entries(h->size, h->cluster_bits, h->l2_bits, &entries)) {
+        return true;
+    }
+    cairn_set_error(error, EFBIG, "Image too large");
+    cairn_error_append_hint(error, "The qcow format holds at most %" G_GUINT64_FORMAT
+                            " bytes with these clusters.",
+                            QCOW_MAX_L1_ENTRIES << (h->cluster_bits + h->l2_bits));
+    return false;
+}
+
 /*
  * The table and the name must lie where file offsets exist; whether the file reaches so far is
  * another matter.

@@ -9,6 +9,7 @@
 #include <cairn/error.h>
 
 #define QCOW_HEADER_BYTES 48
+#define QCOW_HEADER_FIXED 8             /* bytes at its start that never change */
 #define QCOW_MAGIC 0x514649fbu          /* "QFI", 0xfb */
 #define QCOW_VERSION 1
 #define QCOW_MAX_BACKING_NAME 1023      /* bytes */
@@ -45,6 +46,9 @@ int qcow_header_probe(const uint8_t *buf, size_t bytes);
 
 /* Entries of the L1 table for that many bytes; false if the sum overflows or there are too many. */
 bool qcow_header_l1_entries(uint64_t size, int cluster_bits, int l2_bits, uint32_t *entries);
+
+/* Whether the L1 table for that size, with these clusters, is not too long. */
+bool qcow_header_check_size(const QcowHeader *header, GError **error);
 
 /*
  * The record for @format into @raw (at least QCOW_RECORD_MAX_BYTES).

@@ -54,14 +54,11 @@ void qcow_unpin(QcowEpoch *pin)
     g_atomic_int_add(&pin->pins, -1);
 }
 
-void qcow_free_locked(QcowState *s, uint64_t raw)
+void qcow_free_range_locked(QcowState *s, int64_t offset, int64_t bytes)
 {
-    QcowEntry e = qcow_entry_decode(raw, s->g.cluster_bits);
-    QcowRange r = { .offset = e.offset, .bytes = e.bytes };
+    QcowRange r = { .offset = offset, .bytes = bytes };
 
-    if ((e.kind != QCOW_PLAIN && e.kind != QCOW_STREAM) ||
-        qcow_is_suspect_locked(s, r.offset, r.bytes) ||
-        qcow_is_metadata_locked(s, r.offset, r.bytes)) {
+    if (qcow_is_suspect_locked(s, offset, bytes)) {
         return;
     }
     if (s->current->freed->len > 0) {
@@ -73,6 +70,16 @@ void qcow_free_locked(QcowState *s, uint64_t raw)
         }
     }
     g_array_append_val(s->current->freed, r);
+}
+
+void qcow_free_locked(QcowState *s, uint64_t raw)
+{
+    QcowEntry e = qcow_entry_decode(raw, s->g.cluster_bits);
+
+    if ((e.kind == QCOW_PLAIN || e.kind == QCOW_STREAM) &&
+        !qcow_is_metadata_locked(s, e.offset, e.bytes)) {
+        qcow_free_range_locked(s, e.offset, e.bytes);
+    }
 }
 
 QcowEpoch *qcow_epoch_close_locked(QcowState *s)

@@ -249,7 +249,7 @@ static int qcow_flush_drained(BlockDriverState *bs)
     QcowState *s = bs->opaque;
     QcowFlushRun run = { .bs = bs };
 
-    if (s->cache.dirty->len == 0 && s->oldest == s->current) {
+    if (s->cache.dirty->len == 0 && s->oldest == s->current && s->current->freed->len == 0) {
         return 0;
     }
     bdrv_run_co(qcow_flush_entry, &run);
@@ -373,6 +373,7 @@ const BlockDriver bdrv_qcow = {
     .bdrv_co_pwrite_zeroes = qcow_co_pwrite_zeroes,
     .bdrv_co_pdiscard = qcow_co_pdiscard,
     .bdrv_co_flush = qcow_co_flush,
+    .bdrv_co_truncate = qcow_co_truncate,
     .bdrv_co_block_status = qcow_co_block_status,
     .bdrv_co_check = qcow_co_check,
 };

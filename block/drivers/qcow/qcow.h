@@ -99,6 +99,12 @@ typedef struct QcowFlush {
     CoQueue waiters;
 } QcowFlush;
 
+/* An L1 table's place. */
+typedef struct QcowL1Place {
+    int64_t offset;             /* bytes */
+    uint32_t entries;           /* 0: there is none */
+} QcowL1Place;
+
 typedef enum QcowTask { QCOW_TASK_TODO, QCOW_TASK_RUNNING, QCOW_TASK_DONE } QcowTask;
 
 typedef struct QcowState {
@@ -108,6 +114,8 @@ typedef struct QcowState {
     QCryptoBlock *crypto;       /* NULL: not encrypted */
     bool names_backing;         /* the header names a backing file, opened or not */
     int64_t record_offset;      /* of the backing format's record, or of the name; 0: none */
+    /* during a resize: the table that the header still names, while g has another one */
+    QcowL1Place old_l1;
     uint8_t *zeroes;            /* QCOW_ZERO_BYTES, never written to */
 
     gint is_corrupt;            /* atomic bool: a write was led into header or tables */
@@ -129,6 +137,7 @@ typedef struct QcowState {
     /* what end_at_open was for barrier 0: still holds in tables that it may not change */
     int64_t end_at_scan;
     int64_t cursor;             /* where new space comes from; valid once scanned */
+    int64_t l1_room;            /* nothing else stands from the L1 table up to there; likewise */
     GArray *tables_at;          /* int64_t: offsets of all L2 tables, ascending */
     GArray *suspects;           /* QcowRange, ascending: named twice; not written, not freed */
     bool all_suspect;           /* too many to be told apart */
@@ -153,6 +162,10 @@ void qcow_cache_init(QcowState *s, int64_t limit);
 void qcow_cache_free(QcowState *s);
 /* Forgets all tables; none may be in use or dirty. */
 void qcow_cache_drop_locked(QcowState *s);
+/* Forgets the pieces of the L1 table: it moves, or its length changes. */
+void qcow_cache_drop_l1_locked(QcowState *s);
+/* Forgets one table with all that is pending in it. Drained. */
+void qcow_l2_forget_locked(QcowState *s, QcowTable *t);
 void qcow_cache_set_limit_locked(QcowState *s, int64_t limit);
 /* *@table: NULL if there is none; 0 or -errno. */
 int coroutine_fn qcow_l2_get_locked(BlockDriverState *bs, uint32_t l1_index, QcowTable **table);
@@ -206,6 +219,8 @@ QcowEpoch *qcow_pin_locked(QcowState *s);
 void qcow_unpin(QcowEpoch *pin);
 /* @raw: the entry that named the space. */
 void qcow_free_locked(QcowState *s, uint64_t raw);
+/* Likewise any range, for instance a table's place. */
+void qcow_free_range_locked(QcowState *s, int64_t offset, int64_t bytes);
 /* Ends the epoch if something was freed in it. Returns the one that is current now. */
 QcowEpoch *qcow_epoch_close_locked(QcowState *s);
 /* What was freed in epochs before @limit is unmapped on disk. */
@@ -283,6 +298,8 @@ typedef int coroutine_fn QcowL1Func(BlockDriverState *bs, uint32_t l1_index, uin
                                     void *opaque);
 int coroutine_fn qcow_l1_foreach(BlockDriverState *bs, int64_t end, QcowL1Func *func,
                                  void *opaque);
+/* Writes 0 to the L1 entries from @from up to @to. */
+int coroutine_fn qcow_l1_clear(BlockDriverState *bs, uint32_t from, uint32_t to);
 
 /* ---- use-map.c: which sectors of the file are named, and by how many ---- */
 typedef struct QcowUseMap QcowUseMap;
@@ -341,8 +358,8 @@ int coroutine_fn qcow_co_pwritev(BlockDriverState *bs, int64_t offset, int64_t b
 int coroutine_fn qcow_write(BlockDriverState *bs, int64_t offset, int64_t bytes,
                             const IOVector *iov, size_t iov_offset, int flags,
                             bool *needs_flush);
-/* What every changing request begins and ends with. */
-int coroutine_fn qcow_write_begin(BlockDriverState *bs);
+/* What every changing request begins and ends with. @end: of its guest bytes. */
+int coroutine_fn qcow_write_begin(BlockDriverState *bs, int64_t end);
 int coroutine_fn qcow_write_end(BlockDriverState *bs, int ret, bool needs_flush);
 
 /* ---- compress.c ---- */
@@ -358,8 +375,19 @@ int coroutine_fn qcow_co_pdiscard(BlockDriverState *bs, int64_t offset, int64_t 
 
 /* ---- flush.c ---- */
 int coroutine_fn qcow_co_flush(BlockDriverState *bs);
+/*
+ * One write of the header and a sync; nothing that the new one leads to may still be pending. A
+ * failed write is taken back, or ends all writing. s->header stays the caller's to change.
+ */
+int coroutine_fn qcow_update_header(BlockDriverState *bs, const QcowHeader *header);
+/* Punches space that nothing on disk names any more and no request uses. */
+void coroutine_fn qcow_give_back(BlockDriverState *bs, int64_t offset, int64_t bytes);
 /* Whether so much is pending that it must be flushed now. */
 bool qcow_checkpoint_due_locked(QcowState *s);
+
+/* ---- resize.c ---- */
+bool coroutine_fn qcow_co_truncate(BlockDriverState *bs, int64_t bytes, bool exact,
+                                   PreallocMode prealloc, GError **error);
 
 /* ---- status.c, check.c, create.c, empty.c ---- */
 int coroutine_fn qcow_co_block_status(BlockDriverState *bs, bool want_zero, int64_t offset,
@@ -373,6 +401,11 @@ bool coroutine_fn qcow_co_create_opts(const BlockCreateTarget *target, QDict *op
                                       GError **error);
 bool qcow_make_empty(BlockDriverState *bs, GError **error);
 
+/* Where the backing file's name ends; 0: there is none. */
+static inline int64_t qcow_name_end(const QcowState *s)
+{
+    return (int64_t)s->header.backing_offset + s->header.backing_bytes;
+}
 /* Bytes of file that header, name and L1 take: the end of the highest of them. */
 int64_t qcow_fixed_end(const QcowState *s);
 

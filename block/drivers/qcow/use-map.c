@@ -156,8 +156,8 @@ void qcow_use_map_add_fixed(QcowUseMap *map, const QcowState *s)
     qcow_use_map_add(map, 0, QCOW_HEADER_BYTES, QCOW_USE_FIXED);
     qcow_use_map_add(map, s->g.l1_offset, (int64_t)s->g.l1_entries * 8, QCOW_USE_FIXED);
     if (s->record_offset) {
-        qcow_use_map_add(map, s->record_offset, (int64_t)s->header.backing_offset +
-                         s->header.backing_bytes - s->record_offset, QCOW_USE_FIXED);
+        qcow_use_map_add(map, s->record_offset, qcow_name_end(s) - s->record_offset,
+                         QCOW_USE_FIXED);
     }
 }
 

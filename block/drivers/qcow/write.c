@@ -330,12 +330,15 @@ int coroutine_fn qcow_write(BlockDriverState *bs, int64_t offset, int64_t bytes,
     return n < 0 ? (int)n : 0;
 }
 
-int coroutine_fn qcow_write_begin(BlockDriverState *bs)
+int coroutine_fn qcow_write_begin(BlockDriverState *bs, int64_t end)
 {
     QcowState *s = bs->opaque;
 
     if (g_atomic_int_get(&s->failed)) {
         return -g_atomic_int_get(&s->failed);
+    }
+    if (end > s->g.size) {
+        return -ENOSPC;         /* a format above that appends: the disk does not grow by itself */
     }
     return qcow_index(bs);
 }
@@ -362,7 +365,7 @@ int coroutine_fn qcow_co_pwritev(BlockDriverState *bs, int64_t offset, int64_t b
                                  const IOVector *iov, int flags)
 {
     bool needs_flush = false;
-    int ret = qcow_write_begin(bs);
+    int ret = qcow_write_begin(bs, offset + bytes);
 
     if (ret < 0) {
         return ret;

@@ -250,9 +250,18 @@ static int coroutine_fn mem_disk_co_flush(BlockDriverState *bs)
 static bool coroutine_fn mem_disk_co_truncate(BlockDriverState *bs, int64_t bytes, bool exact,
                                               PreallocMode prealloc, GError **error)
 {
+    MemDisk *d = state_disk(bs);
     MemRecord r = { .op = MEM_TRUNCATE, .bytes = bytes };
+    bool fails;
 
-    disk_do(state_disk(bs), &r);
+    g_mutex_lock(&d->lock);
+    fails = mem_fails(&d->fail_truncate_in);
+    g_mutex_unlock(&d->lock);
+    if (fails) {
+        cairn_set_error(error, ENOSPC, "no room");
+        return false;
+    }
+    disk_do(d, &r);
     return true;
 }
 

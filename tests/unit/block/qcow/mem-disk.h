@@ -27,6 +27,7 @@ typedef struct MemDisk {
     int fail_read_in;           /* reads until one fails; 0: none does */
     int fail_write_in;
     int fail_sync_in;
+    int fail_truncate_in;
     bool yields;                /* requests take time, so that others come between */
 } MemDisk;
 

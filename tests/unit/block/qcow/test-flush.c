@@ -4,7 +4,7 @@
  * each prefix of what was done to the file, and epochs with writes left out, must open, check clean
  * and hold all that was flushed.
  */
-#include "mem-disk.h"
+#include "crash.h"
 
 #include <errno.h>
 #include <string.h>
@@ -326,31 +326,6 @@ static void crash_workload(MemDisk *d, Crash *c, uint32_t *zeroed, GRand *rand, 
     blk_unref(blk);
 }
 
-/* Records of the epoch that starts after the last sync at or before @at. */
-static guint epoch_start(const GArray *log, guint at)
-{
-    while (at > 0 && g_array_index(log, MemRecord, at - 1).op != MEM_SYNC) {
-        at--;
-    }
-    return at;
-}
-
-/* The state at @at, with every record of the epoch under way left out by chance. */
-static MemDisk *replay_lossy(const MemDisk *start, const GArray *log, guint at, GRand *rand)
-{
-    MemDisk *d = mem_disk_copy(start);
-    guint epoch = epoch_start(log, at);
-
-    for (guint i = 0; i < at; i++) {
-        const MemRecord *r = &g_array_index(log, MemRecord, i);
-
-        if (i < epoch || g_rand_boolean(rand)) {
-            mem_disk_play(d, r);
-        }
-    }
-    return d;
-}
-
 static void run_crashes(int cluster_bits, int l2_bits, guint32 seed)
 {
     g_autoptr(MemDisk) start = image_new(SIZE, cluster_bits, l2_bits);
@@ -371,7 +346,7 @@ static void run_crashes(int cluster_bits, int l2_bits, guint32 seed)
 
         for (guint at = 0; at <= end; at++) {
             const uint32_t *least = least_at(&c, at);
-            g_autoptr(MemDisk) lossy = replay_lossy(start, d->log, at, rand);
+            g_autoptr(MemDisk) lossy = crash_state_lossy(start, d->log, at, rand);
 
             assert_state(prefix, least, zeroed);
             assert_state(lossy, least, zeroed);

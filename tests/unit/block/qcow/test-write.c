@@ -398,6 +398,29 @@ static void test_in_place_needs_no_scan(void)
     g_assert_cmpuint(image_get64(d, 56), ==, 1 << 30);
 }
 
+/* A format in an image of a format: what it appends has no place. */
+static void test_format_above(void)
+{
+    g_autoptr(MemDisk) d = image_new(SIZE, 12, 9), outer = image_new(SIZE, 12, 9);
+    g_autoptr(QDict) opts = qdict_new();
+    BlockBackend *blk = mem_open_ok(ctx, d, NULL, BLK_O_RDWR);
+    g_autofree uint8_t *buf = g_malloc0(SIZE);
+
+    g_assert_cmpint(blk_pwrite(blk, 0, outer->size - outer->size % 512, outer->data, 0), ==, 0);
+    mem_close_ok(blk);
+    qdict_put_str(opts, "driver", "qcow");
+    qdict_put_str(opts, "file.driver", "qcow");
+    qdict_put_str(opts, "file.file.driver", "mem-disk");
+    qdict_put_str(opts, "file.file.disk", d->id);
+    blk = blk_open_qdict(ctx, NULL, opts, BLK_O_RDWR, NULL);
+    g_assert_nonnull(blk);
+    write_ok(blk, 0, 4096, 1);
+    g_assert_cmpint(blk_pwrite(blk, 0, SIZE, buf, 0), ==, -ENOSPC);
+    g_assert_true(holds(blk, 0, 4096, 0));
+    blk_close(blk);
+    blk_unref(blk);
+}
+
 int main(int argc, char **argv)
 {
     int ret;
@@ -414,6 +437,8 @@ int main(int argc, char **argv)
     g_test_add_func("/qcow/write/dangling-entries/are-cleared-before-growth",
                     test_dangling_entries);
     g_test_add_func("/qcow/write/in-place/needs-no-scan", test_in_place_needs_no_scan);
+    g_test_add_func("/qcow/write/format-above-that-appends/finds-the-disk-full",
+                    test_format_above);
     g_test_add_data_func("/qcow/write/all-geometries/agree-with-a-shadow",
                          GINT_TO_POINTER(false), test_geometries);
     g_test_add_data_func("/qcow/write/all-geometries-backed/agree-with-a-shadow",
