@@ -203,25 +203,31 @@ typedef struct Scan {
     QcowUseMap *use;
     int64_t end;                /* E */
     int64_t highest;            /* end of what starts below E */
-    int64_t l1_end;
-    int64_t next;               /* after the L1 table: where something stands, or is in its way */
+    /* ends of the L1 table and the name, and where something else stands after them */
+    int64_t l1_end, name_end;
+    int64_t l1_next, name_next;
     bool is_clearing;           /* the second walk; else nothing is written */
     bool needs_clearing;        /* set by the first */
     uint32_t clear_from, clear_to;      /* L1 entries still to be cleared */
     uint64_t *entries;          /* of the L2 table at hand */
 } Scan;
 
-static void scan_note_end(Scan *scan, int64_t offset, int64_t bytes)
+/* The first byte at or after @from of something that stands at @offset; else @next, found before. */
+static int64_t scan_next(int64_t from, int64_t next, int64_t offset, int64_t bytes)
+{
+    return offset + bytes > from ? MIN(next, MAX(offset, from)) : next;
+}
+
+static void scan_note_place(Scan *scan, int64_t offset, int64_t bytes)
 {
     scan->highest = MAX(scan->highest, offset + bytes);
-    if (offset + bytes > scan->l1_end) {
-        scan->next = MIN(scan->next, MAX(offset, scan->l1_end));
-    }
+    scan->l1_next = scan_next(scan->l1_end, scan->l1_next, offset, bytes);
+    scan->name_next = scan_next(scan->name_end, scan->name_next, offset, bytes);
 }
 
 static void scan_name(QcowState *s, Scan *scan, int64_t offset, int64_t bytes, QcowUse use)
 {
-    scan_note_end(scan, offset, bytes);
+    scan_note_place(scan, offset, bytes);
     if (qcow_use_map_add(scan->use, offset, bytes, use) != QCOW_CLASH_NONE) {
         g_mutex_lock(&s->lock);
         qcow_add_suspect_locked(s, offset, bytes);
@@ -406,26 +412,38 @@ static void scan_publish(QcowState *s, const Scan *scan)
     s->file_end = MAX(s->file_end, scan->highest);
     s->end_at_open = INT64_MAX;
     s->cursor = ROUND_UP_TO(scan->highest, MAX(s->g.cluster_size, 4096));
-    s->l1_room = MIN(scan->next, s->cursor);
+    s->l1_room = MIN(scan->l1_next, s->cursor);
+    s->name_room = MIN(scan->name_next, s->cursor);
     qcow_add_gap_locked(s, scan->highest, s->cursor);
     qcow_cache_drop_locked(s);
     g_mutex_unlock(&s->lock);
 }
 
+static void scan_init(const QcowState *s, Scan *scan)
+{
+    int64_t l1_bytes = (int64_t)s->g.l1_entries * 8, name_end = qcow_name_end(s);
+
+    *scan = (Scan) {
+        .highest = qcow_fixed_end(s), .l1_end = s->g.l1_offset + l1_bytes, .name_end = name_end,
+        .l1_next = INT64_MAX, .name_next = INT64_MAX,
+    };
+    scan->name_next = scan_next(name_end, INT64_MAX, s->g.l1_offset, l1_bytes);
+    if (s->record_offset) {
+        scan->l1_next = scan_next(scan->l1_end, INT64_MAX, s->record_offset,
+                                  name_end - s->record_offset);
+    }
+}
+
 static int coroutine_fn scan_run(BlockDriverState *bs)
 {
     QcowState *s = bs->opaque;
-    int64_t l1_end = s->g.l1_offset + (int64_t)s->g.l1_entries * 8;
-    Scan scan = { .highest = qcow_fixed_end(s), .l1_end = l1_end, .next = INT64_MAX };
+    Scan scan;
     int ret = qcow_index(bs);
-
-    if (s->record_offset) {
-        scan_note_end(&scan, s->record_offset, qcow_name_end(s) - s->record_offset);
-    }
 
     if (ret < 0) {
         return ret;
     }
+    scan_init(s, &scan);
     g_mutex_lock(&s->lock);
     scan.end = s->file_end;
     g_array_set_size(s->suspects, 0);

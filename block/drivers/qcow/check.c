@@ -11,7 +11,6 @@
 
 #include <errno.h>
 
-#define CHECK_BLOCK 4096                /* bytes: a block of usual hosts */
 #define CHECK_MAX_REPORTS 1000          /* lines; a hostile image could give millions */
 
 typedef struct QcowCheck {
@@ -224,12 +223,12 @@ static int64_t coroutine_fn check_held(QcowCheck *c, int64_t offset, int64_t byt
 static void coroutine_fn check_leaks(QcowCheck *c)
 {
     QcowState *s = c->bs->opaque;
-    int64_t least = MAX(s->g.cluster_size, CHECK_BLOCK);
+    int64_t least = MAX(s->g.cluster_size, QCOW_HOST_BLOCK);
     int64_t offset = 0, bytes;
 
     while (qcow_use_map_next_free(c->use, &offset, &bytes)) {
-        int64_t from = ROUND_UP_TO(offset, CHECK_BLOCK);
-        int64_t held = ROUND_DOWN_TO(MIN(offset + bytes, c->end), CHECK_BLOCK) - from;
+        int64_t from = ROUND_UP_TO(offset, QCOW_HOST_BLOCK);
+        int64_t held = ROUND_DOWN_TO(MIN(offset + bytes, c->end), QCOW_HOST_BLOCK) - from;
 
         if (held >= least) {
             held = check_held(c, from, held);

@@ -46,8 +46,8 @@ static void empty_forget_all(QcowState *s, int64_t end)
     s->file_end = MAX(s->file_end, end);
     s->end_at_open = INT64_MAX;
     s->cursor = ROUND_UP_TO(end, MAX(s->g.cluster_size, 4096));
-    s->l1_room = s->header.backing_bytes && s->record_offset >= s->g.l1_offset
-        ? s->record_offset : s->cursor;
+    s->l1_room = s->record_offset > s->g.l1_offset ? s->record_offset : s->cursor;
+    s->name_room = s->record_offset < s->g.l1_offset ? s->g.l1_offset : s->cursor;
     s->new_data = s->dirty_since = s->stream_at = 0;
     s->index_task = s->scan_task = QCOW_TASK_DONE;
     g_mutex_unlock(&s->lock);

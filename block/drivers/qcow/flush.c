@@ -365,11 +365,13 @@ int coroutine_fn qcow_update_header(BlockDriverState *bs, const QcowHeader *head
     return ret;
 }
 
-void coroutine_fn qcow_give_back(BlockDriverState *bs, int64_t offset, int64_t bytes)
+void coroutine_fn qcow_give_back(BlockDriverState *bs, int64_t offset, int64_t bytes,
+                                 int64_t room)
 {
     QcowState *s = bs->opaque;
     g_autoptr(GArray) ranges = g_array_new(FALSE, FALSE, sizeof(QcowRange));
-    QcowRange r = { offset, bytes };
+    int64_t end = MIN(ROUND_UP_TO(offset + bytes, QCOW_HOST_BLOCK), room);
+    QcowRange r = { offset, MAX(end - offset, bytes) };
     bool is_shared;
 
     g_array_append_val(ranges, r);

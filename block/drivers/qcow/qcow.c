@@ -120,7 +120,7 @@ static bool qcow_open_crypto(BlockDriverState *bs, QDict *opts, int flags, GErro
 /*
  * Only formats may be recorded: a protocol or filter there would let the image name what it likes.
  */
-static bool qcow_is_format(BlockDriverState *bs, const char *name)
+bool qcow_is_format(BlockDriverState *bs, const char *name)
 {
     g_auto(GStrv) formats = cairn_context_list_drivers(bdrv_get_context(bs), true);
 
@@ -362,6 +362,7 @@ const BlockDriver bdrv_qcow = {
     .bdrv_refresh_limits = qcow_refresh_limits,
     .bdrv_get_info = qcow_get_info,
     .bdrv_make_empty = qcow_make_empty,
+    .bdrv_change_backing_file = qcow_change_backing_file,
     .bdrv_child_perm = bdrv_default_perms,
     .bdrv_has_zero_init = qcow_has_zero_init,
     .bdrv_co_create = qcow_co_create,

@@ -23,6 +23,7 @@
 
 /* of QcowState.zeroes: >= a cluster, a table */
 #define QCOW_ZERO_BYTES ((int64_t)64 << 10)
+#define QCOW_HOST_BLOCK ((int64_t)4096)                 /* bytes: a block of usual hosts */
 #define QCOW_L1_PIECE ((uint32_t)8192)                  /* L1 entries read at once: 64 KiB */
 /* bytes that a bounce buffer holds at most */
 #define QCOW_MAX_CHUNK ((int64_t)1 << 20)
@@ -138,6 +139,7 @@ typedef struct QcowState {
     int64_t end_at_scan;
     int64_t cursor;             /* where new space comes from; valid once scanned */
     int64_t l1_room;            /* nothing else stands from the L1 table up to there; likewise */
+    int64_t name_room;          /* from the backing file's name; likewise */
     GArray *tables_at;          /* int64_t: offsets of all L2 tables, ascending */
     GArray *suspects;           /* QcowRange, ascending: named twice; not written, not freed */
     bool all_suspect;           /* too many to be told apart */
@@ -380,14 +382,24 @@ int coroutine_fn qcow_co_flush(BlockDriverState *bs);
  * failed write is taken back, or ends all writing. s->header stays the caller's to change.
  */
 int coroutine_fn qcow_update_header(BlockDriverState *bs, const QcowHeader *header);
-/* Punches space that nothing on disk names any more and no request uses. */
-void coroutine_fn qcow_give_back(BlockDriverState *bs, int64_t offset, int64_t bytes);
+/*
+ * Punches space that nothing on disk names any more and no request uses, and what alignment has
+ * left behind it, as far as @room.
+ */
+void coroutine_fn qcow_give_back(BlockDriverState *bs, int64_t offset, int64_t bytes,
+                                 int64_t room);
 /* Whether so much is pending that it must be flushed now. */
 bool qcow_checkpoint_due_locked(QcowState *s);
 
 /* ---- resize.c ---- */
 bool coroutine_fn qcow_co_truncate(BlockDriverState *bs, int64_t bytes, bool exact,
                                    PreallocMode prealloc, GError **error);
+
+/* ---- rebase.c ---- */
+bool qcow_change_backing_file(BlockDriverState *bs, const char *name, const char *format,
+                              GError **error);
+/* Of a format that may be recorded (qcow.c). */
+bool qcow_is_format(BlockDriverState *bs, const char *name);
 
 /* ---- status.c, check.c, create.c, empty.c ---- */
 int coroutine_fn qcow_co_block_status(BlockDriverState *bs, bool want_zero, int64_t offset,

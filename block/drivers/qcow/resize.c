@@ -25,7 +25,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define RESIZE_L1_ALIGN 4096            /* of a new L1 table's place and room: a block of the host */
 #define RESIZE_STEP ((int64_t)16 << 20) /* bytes zeroed before a checkpoint is thought of */
 
 typedef struct Resize {
@@ -319,9 +318,9 @@ static int coroutine_fn resize_prepare_l1(BlockDriverState *bs, Resize *r)
     if (r->to.l1_offset + bytes <= s->l1_room) {
         return resize_clear_room(bs, r);
     }
-    r->l1_bytes = ROUND_UP_TO(bytes, RESIZE_L1_ALIGN);
+    r->l1_bytes = ROUND_UP_TO(bytes, QCOW_HOST_BLOCK);
     g_mutex_lock(&s->lock);
-    r->to.l1_offset = ROUND_UP_TO(s->cursor, RESIZE_L1_ALIGN);
+    r->to.l1_offset = ROUND_UP_TO(s->cursor, QCOW_HOST_BLOCK);
     if (r->to.l1_offset > INT64_MAX / 2 - r->l1_bytes) {
         r->l1_bytes = 0;
         g_mutex_unlock(&s->lock);
@@ -419,7 +418,6 @@ static int coroutine_fn resize_grow(BlockDriverState *bs, Resize *r, PreallocMod
 {
     QcowState *s = bs->opaque;
     int ret = resize_drop(bs, r->from.size, &r->from, true);
-    int64_t unused;
 
     if (ret == 0) {
         ret = resize_prepare_l1(bs, r);
@@ -431,9 +429,10 @@ static int coroutine_fn resize_grow(BlockDriverState *bs, Resize *r, PreallocMod
             resize_revert(bs, r);
         }
     }
-    if (r->l1_bytes) {
-        unused = ret == 0 ? r->from.l1_offset : r->to.l1_offset;
-        qcow_give_back(bs, unused, ret == 0 ? (int64_t)r->from.l1_entries * 8 : r->l1_bytes);
+    if (r->l1_bytes && ret == 0) {
+        qcow_give_back(bs, r->from.l1_offset, (int64_t)r->from.l1_entries * 8, r->old_room);
+    } else if (r->l1_bytes) {
+        qcow_give_back(bs, r->to.l1_offset, r->l1_bytes, 0);
     }
     return ret;
 }
