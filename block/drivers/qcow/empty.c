@@ -5,6 +5,8 @@
  * 1. The L1 table is cleared on disk, durably, before anything is cut off: a crash between leaves
  *    space that nobody names.
  * 2. What was pending is forgotten, not written: its places lie in what is cut off.
+ * 3. Name and L1 table may stand high in the file (resize.c, rebase.c): what lies between them and
+ *    the header is punched, once nothing names it.
  */
 #include "block/drivers/qcow/qcow.h"
 
@@ -21,7 +23,8 @@ static int coroutine_fn empty_clear_l1(BlockDriverState *bs)
 {
     QcowState *s = bs->opaque;
     int64_t bytes = MIN((int64_t)s->g.l1_entries * 8, s->file_end - s->g.l1_offset);
-    int ret = bytes > 0 ? bdrv_co_pwrite_zeroes(bs->file, s->g.l1_offset, bytes, 0) : 0;
+    int ret = bytes > 0 ? bdrv_co_pwrite_zeroes(bs->file, s->g.l1_offset, bytes,
+                                                BDRV_REQ_MAY_UNMAP) : 0;
 
     return ret == 0 ? bdrv_co_flush(bs->file) : ret;
 }
@@ -55,6 +58,30 @@ static void empty_forget_all(QcowState *s, int64_t end)
     g_atomic_int_set(&s->scanned, 1);
 }
 
+/* Invariant 3. */
+static void coroutine_fn empty_punch(BlockDriverState *bs)
+{
+    QcowState *s = bs->opaque;
+    QcowRange parts[] = {
+        { s->g.l1_offset, (int64_t)s->g.l1_entries * 8 },
+        { s->record_offset, s->record_offset ? qcow_name_end(s) - s->record_offset : 0 },
+    };
+    int64_t at = QCOW_HEADER_BYTES;
+
+    if (parts[1].offset < parts[0].offset) {
+        QcowRange swap = parts[0];
+
+        parts[0] = parts[1];
+        parts[1] = swap;
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(parts); i++) {
+        if (parts[i].offset > at) {
+            qcow_give_back(bs, at, parts[i].offset - at, 0);
+        }
+        at = MAX(at, parts[i].offset + parts[i].bytes);
+    }
+}
+
 static void coroutine_fn empty_entry(void *opaque)
 {
     EmptyRun *run = opaque;
@@ -78,6 +105,7 @@ static void coroutine_fn empty_entry(void *opaque)
     if (run->ok) {
         s->file_end = end;
     }
+    empty_punch(run->bs);
 }
 
 bool qcow_make_empty(BlockDriverState *bs, GError **error)

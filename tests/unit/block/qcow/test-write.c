@@ -332,28 +332,6 @@ static void test_discard_ignored(void)
     mem_close_ok(blk);
 }
 
-static void test_make_empty(void)
-{
-    g_autoptr(MemDisk) d = image_new(SIZE, 12, 9);
-    g_autoptr(GError) error = NULL;
-    BlockBackend *blk = mem_open_ok(ctx, d, NULL, BLK_O_RDWR);
-
-    write_ok(blk, 0, 1 << 20, 5);
-    g_assert_cmpint(blk_flush(blk), ==, 0);
-    write_ok(blk, 4 << 20, 1 << 20, 6);
-    mem_disk_reset_counts(d);
-    g_assert_true(blk_make_empty(blk, &error));
-    g_assert_cmpint(d->syncs, ==, 1);
-    g_assert_cmpint(d->size, ==, 48 + 4 * 8);
-    g_assert_true(holds(blk, 0, SIZE, 0));
-    write_ok(blk, 4096, 4096, 7);
-    mem_close_ok(blk);
-    blk = mem_open_ok(ctx, d, NULL, 0);
-    g_assert_true(holds(blk, 4096, 4096, 7));
-    g_assert_true(holds(blk, 8192, SIZE - 8192, 0));
-    mem_close_ok(blk);
-}
-
 /* Barrier 0: what led past the end is cleared before the file grows over it. */
 static void test_dangling_entries(void)
 {
@@ -433,7 +411,6 @@ int main(int argc, char **argv)
     g_test_add_func("/qcow/write/zeroes/follow-the-rules", test_zero_rules);
     g_test_add_func("/qcow/write/discard/punches-after-the-flush", test_discard_punches);
     g_test_add_func("/qcow/write/discard-ignored/changes-nothing", test_discard_ignored);
-    g_test_add_func("/qcow/write/make-empty/leaves-header-and-l1", test_make_empty);
     g_test_add_func("/qcow/write/dangling-entries/are-cleared-before-growth",
                     test_dangling_entries);
     g_test_add_func("/qcow/write/in-place/needs-no-scan", test_in_place_needs_no_scan);
