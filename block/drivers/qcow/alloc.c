@@ -80,6 +80,14 @@ bool qcow_table_may_change_locked(QcowState *s, const QcowTable *t)
            (t->offset % 8 == 0 && !qcow_is_suspect_locked(s, t->offset, s->g.l2_bytes));
 }
 
+/* Bytes from the cursor on that an allocation can touch. */
+static int64_t alloc_most(const QcowState *s, const QcowTable *t, int64_t bytes, int64_t align)
+{
+    int64_t place = t->offset ? 0 : s->g.cluster_size + s->g.l2_bytes;
+
+    return place + align + bytes;
+}
+
 int coroutine_fn qcow_alloc_locked(BlockDriverState *bs, int64_t guest, int64_t bytes,
                                    int64_t align, QcowNew *n)
 {
@@ -97,6 +105,10 @@ int coroutine_fn qcow_alloc_locked(BlockDriverState *bs, int64_t guest, int64_t 
         qcow_table_settle_locked(s, t);
         return -ENOMEM;
     }
+    if (!qcow_cursor_clear_locked(s, alloc_most(s, t, bytes, align))) {
+        qcow_table_settle_locked(s, t);
+        return -EFBIG;
+    }
     *n = (QcowNew) { .table = t, .before = s->cursor, .after = s->cursor, .bytes = bytes };
     if (t->offset == 0) {
         n->place = ROUND_UP_TO(n->after, s->g.cluster_size);
@@ -104,10 +116,6 @@ int coroutine_fn qcow_alloc_locked(BlockDriverState *bs, int64_t guest, int64_t 
     }
     n->start = ROUND_UP_TO(n->after, align);
     n->after = n->start + bytes;
-    if (n->after > INT64_MAX / 2) {
-        qcow_table_settle_locked(s, t);
-        return -EFBIG;
-    }
     qcow_table_ref_locked(s, t);
     s->cursor = n->after;
     if (n->place) {
@@ -116,6 +124,21 @@ int coroutine_fn qcow_alloc_locked(BlockDriverState *bs, int64_t guest, int64_t 
         g_array_append_val(s->tables_at, n->place);
     }
     return 0;
+}
+
+bool qcow_cursor_clear_locked(QcowState *s, int64_t bytes)
+{
+    while (s->avoided_done < s->avoided->len) {
+        const QcowRange *r = &g_array_index(s->avoided, QcowRange, s->avoided_done);
+        int64_t end = ROUND_UP_TO(r->offset + r->bytes, QCOW_HOST_BLOCK);
+
+        if (r->offset >= s->cursor + bytes) {
+            break;
+        }
+        s->cursor = MAX(s->cursor, end);
+        s->avoided_done++;
+    }
+    return bytes <= s->space_end - s->cursor;
 }
 
 void qcow_add_gap_locked(QcowState *s, int64_t from, int64_t to)
@@ -232,19 +255,19 @@ bool qcow_is_suspect_locked(QcowState *s, int64_t host, int64_t bytes)
     return r->offset + r->bytes > host;
 }
 
-static gint suspect_compare(gconstpointer a, gconstpointer b)
+static gint range_compare(gconstpointer a, gconstpointer b)
 {
     int64_t x = ((const QcowRange *)a)->offset, y = ((const QcowRange *)b)->offset;
 
     return (x > y) - (x < y);
 }
 
-void qcow_sort_suspects_locked(QcowState *s)
+/* Sorts them, and joins those that touch. */
+static void ranges_sort(GArray *a)
 {
-    GArray *a = s->suspects;
     guint kept = 0;
 
-    g_array_sort(a, suspect_compare);
+    g_array_sort(a, range_compare);
     for (guint i = 0; i < a->len; i++) {
         QcowRange *last = kept ? &g_array_index(a, QcowRange, kept - 1) : NULL;
         QcowRange r = g_array_index(a, QcowRange, i);
@@ -258,6 +281,11 @@ void qcow_sort_suspects_locked(QcowState *s)
     g_array_set_size(a, kept);
 }
 
+void qcow_sort_suspects_locked(QcowState *s)
+{
+    ranges_sort(s->suspects);
+}
+
 void qcow_add_suspect_locked(QcowState *s, int64_t host, int64_t bytes)
 {
     QcowRange r = { host, bytes };
@@ -269,5 +297,37 @@ void qcow_add_suspect_locked(QcowState *s, int64_t host, int64_t bytes)
     }
     if (s->all_suspect) {
         g_array_set_size(s->suspects, 0);
+    }
+}
+
+/* ---- what new space keeps clear of ---- */
+
+void qcow_reset_avoided_locked(QcowState *s)
+{
+    g_array_set_size(s->avoided, 0);
+    s->avoided_done = 0;
+    s->space_end = QCOW_MAX_SPACE;
+}
+
+/* Of more than can be kept the highest are forgotten: space ends there. */
+void qcow_sort_avoided_locked(QcowState *s)
+{
+    ranges_sort(s->avoided);
+    if (s->avoided->len > QCOW_MAX_AVOIDED) {
+        s->space_end = g_array_index(s->avoided, QcowRange, QCOW_MAX_AVOIDED).offset;
+        g_array_set_size(s->avoided, QCOW_MAX_AVOIDED);
+    }
+}
+
+void qcow_add_avoided_locked(QcowState *s, int64_t offset, int64_t bytes)
+{
+    QcowRange r = { offset, bytes };
+
+    if (offset >= s->space_end) {
+        return;
+    }
+    g_array_append_val(s->avoided, r);
+    if (s->avoided->len >= QCOW_MAX_AVOIDED * 2) {
+        qcow_sort_avoided_locked(s);
     }
 }

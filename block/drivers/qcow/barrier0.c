@@ -14,6 +14,8 @@
  * 3. What is named twice is known, and neither written in place nor freed. That includes tables:
  *    the clearing is a second walk, made only where the first has found something to clear, and
  *    leaves alone each table that overlaps anything.
+ * 4. New space keeps clear of what entries in such tables name past E: a later session will believe
+ *    them, and shall find zeros there.
  *
  * It is done once, by the first request that needs it; the others wait.
  */
@@ -304,6 +306,24 @@ static bool scan_may_clear(QcowState *s, int64_t offset)
     return !is_suspect;
 }
 
+/* Invariant 4, for a table that keeps its entries. */
+static int coroutine_fn scan_avoid(BlockDriverState *bs, Scan *scan, int64_t offset)
+{
+    QcowState *s = bs->opaque;
+    int ret = qcow_read_table(bs, offset, scan->entries, s->g.l2_entries, scan->end);
+
+    g_mutex_lock(&s->lock);
+    for (uint32_t i = 0; i < s->g.l2_entries && ret == 0; i++) {
+        QcowEntry e = qcow_entry_decode(scan->entries[i], s->g.cluster_bits);
+
+        if (e.offset >= scan->end) {
+            qcow_add_avoided_locked(s, e.offset, e.bytes);
+        }
+    }
+    g_mutex_unlock(&s->lock);
+    return ret;
+}
+
 static int coroutine_fn scan_table(BlockDriverState *bs, Scan *scan, int64_t offset)
 {
     QcowState *s = bs->opaque;
@@ -311,7 +331,7 @@ static int coroutine_fn scan_table(BlockDriverState *bs, Scan *scan, int64_t off
     int ret;
 
     if (scan->is_clearing && !scan_may_clear(s, offset)) {
-        return 0;
+        return scan_avoid(bs, scan, offset);
     }
     if (!scan->is_clearing) {
         scan_name(s, scan, offset, s->g.l2_bytes, QCOW_USE_WHOLE);
@@ -386,6 +406,9 @@ static int coroutine_fn scan_walk(BlockDriverState *bs, Scan *scan)
     }
     scan->is_clearing = true;
     ret = qcow_l1_foreach(bs, scan->end, scan_l1_entry, scan);
+    g_mutex_lock(&s->lock);
+    qcow_sort_avoided_locked(s);
+    g_mutex_unlock(&s->lock);
     return ret == 0 ? scan_clear_l1(bs, scan) : ret;
 }
 
@@ -411,7 +434,7 @@ static void scan_publish(QcowState *s, const Scan *scan)
     s->end_at_scan = scan->end;
     s->file_end = MAX(s->file_end, scan->highest);
     s->end_at_open = INT64_MAX;
-    s->cursor = ROUND_UP_TO(scan->highest, MAX(s->g.cluster_size, 4096));
+    s->cursor = ROUND_UP_TO(scan->highest, MAX(s->g.cluster_size, QCOW_HOST_BLOCK));
     s->l1_room = MIN(scan->l1_next, s->cursor);
     s->name_room = MIN(scan->name_next, s->cursor);
     qcow_add_gap_locked(s, scan->highest, s->cursor);
@@ -447,6 +470,7 @@ static int coroutine_fn scan_run(BlockDriverState *bs)
     g_mutex_lock(&s->lock);
     scan.end = s->file_end;
     g_array_set_size(s->suspects, 0);
+    qcow_reset_avoided_locked(s);
     g_mutex_unlock(&s->lock);
     scan.use = qcow_use_map_new(scan.end + s->g.l2_bytes + s->g.cluster_size);
     scan.entries = g_try_new(uint64_t, s->g.l2_entries);

@@ -49,6 +49,7 @@ static void empty_forget_all(QcowState *s, int64_t end)
     s->file_end = MAX(s->file_end, end);
     s->end_at_open = INT64_MAX;
     s->cursor = ROUND_UP_TO(end, MAX(s->g.cluster_size, 4096));
+    qcow_reset_avoided_locked(s);
     s->l1_room = s->record_offset > s->g.l1_offset ? s->record_offset : s->cursor;
     s->name_room = s->record_offset < s->g.l1_offset ? s->g.l1_offset : s->cursor;
     s->new_data = s->dirty_since = s->stream_at = 0;

@@ -184,6 +184,8 @@ static void qcow_init_state(BlockDriverState *bs, QDict *opts)
     s->tables_at = g_array_new(FALSE, FALSE, sizeof(int64_t));
     s->suspects = g_array_new(FALSE, FALSE, sizeof(QcowRange));
     s->gaps = g_array_new(FALSE, FALSE, sizeof(QcowRange));
+    s->avoided = g_array_new(FALSE, FALSE, sizeof(QcowRange));
+    s->space_end = QCOW_MAX_SPACE;
     qcow_epochs_init(s);
     qcow_cache_init(s, qdict_get_try_int(opts, "l2-cache-size", QCOW_DEFAULT_CACHE));
 }
@@ -271,6 +273,7 @@ static void qcow_close(BlockDriverState *bs)
     g_clear_pointer(&s->tables_at, g_array_unref);
     g_clear_pointer(&s->suspects, g_array_unref);
     g_clear_pointer(&s->gaps, g_array_unref);
+    g_clear_pointer(&s->avoided, g_array_unref);
     g_clear_pointer(&s->crypto, qcrypto_block_free);
     g_clear_pointer(&s->zeroes, free);
     g_clear_pointer(&s->stream_data, g_free);

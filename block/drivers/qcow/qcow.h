@@ -23,6 +23,7 @@
 
 /* of QcowState.zeroes: >= a cluster, a table */
 #define QCOW_ZERO_BYTES ((int64_t)64 << 10)
+#define QCOW_MAX_SPACE (INT64_MAX / 2)                  /* no offset is above that */
 #define QCOW_HOST_BLOCK ((int64_t)4096)                 /* bytes: a block of usual hosts */
 #define QCOW_L1_PIECE ((uint32_t)8192)                  /* L1 entries read at once: 64 KiB */
 /* bytes that a bounce buffer holds at most */
@@ -35,6 +36,7 @@
 /* L2 tables of an image open for writing: 128 MiB of index */
 #define QCOW_MAX_TABLES ((guint)16 << 20)
 #define QCOW_MAX_SUSPECTS 65536                         /* ranges named twice that are told apart */
+#define QCOW_MAX_AVOIDED 65536                          /* ranges that new space skips */
 
 /* An L2 table in memory, or a piece of the L1 table. */
 typedef struct QcowTable {
@@ -138,6 +140,10 @@ typedef struct QcowState {
     /* what end_at_open was for barrier 0: still holds in tables that it may not change */
     int64_t end_at_scan;
     int64_t cursor;             /* where new space comes from; valid once scanned */
+    /* QcowRange, ascending: what it skips (barrier0.c, 4), and where it ends; likewise */
+    GArray *avoided;
+    guint avoided_done;         /* of them that it has passed */
+    int64_t space_end;
     int64_t l1_room;            /* nothing else stands from the L1 table up to there; likewise */
     int64_t name_room;          /* from the backing file's name; likewise */
     GArray *tables_at;          /* int64_t: offsets of all L2 tables, ascending */
@@ -270,6 +276,14 @@ static inline int64_t qcow_new_first(const QcowNew *n)
 {
     return n->place ? n->place : n->start;
 }
+/*
+ * Moves the cursor past what is avoided, if any of it stands in the next @bytes. False: so many
+ * are not left.
+ */
+bool qcow_cursor_clear_locked(QcowState *s, int64_t bytes);
+void qcow_reset_avoided_locked(QcowState *s);
+void qcow_add_avoided_locked(QcowState *s, int64_t offset, int64_t bytes);
+void qcow_sort_avoided_locked(QcowState *s);
 /* Space that will never be handed out. */
 void qcow_add_gap_locked(QcowState *s, int64_t from, int64_t to);
 /*

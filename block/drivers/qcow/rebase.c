@@ -65,6 +65,10 @@ static int coroutine_fn rebase_write_name(Rebase *r)
 
     rebase_fill(r);
     g_mutex_lock(&s->lock);
+    if (!qcow_cursor_clear_locked(s, BDRV_SECTOR_SIZE + r->bytes)) {
+        g_mutex_unlock(&s->lock);
+        return -EFBIG;
+    }
     r->offset = ROUND_UP_TO(s->cursor, BDRV_SECTOR_SIZE);
     qcow_add_gap_locked(s, s->cursor, r->offset);
     s->cursor = r->offset + r->bytes;

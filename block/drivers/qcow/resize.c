@@ -320,12 +320,12 @@ static int coroutine_fn resize_prepare_l1(BlockDriverState *bs, Resize *r)
     }
     r->l1_bytes = ROUND_UP_TO(bytes, QCOW_HOST_BLOCK);
     g_mutex_lock(&s->lock);
-    r->to.l1_offset = ROUND_UP_TO(s->cursor, QCOW_HOST_BLOCK);
-    if (r->to.l1_offset > INT64_MAX / 2 - r->l1_bytes) {
+    if (!qcow_cursor_clear_locked(s, QCOW_HOST_BLOCK + r->l1_bytes)) {
         r->l1_bytes = 0;
         g_mutex_unlock(&s->lock);
         return -EFBIG;
     }
+    r->to.l1_offset = ROUND_UP_TO(s->cursor, QCOW_HOST_BLOCK);
     qcow_add_gap_locked(s, s->cursor, r->to.l1_offset);
     s->cursor = r->to.l1_offset + r->l1_bytes;
     g_mutex_unlock(&s->lock);

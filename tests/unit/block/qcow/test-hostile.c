@@ -100,6 +100,36 @@ static void test_named_twice(void)
     mem_close_ok(blk);
 }
 
+/*
+ * Entries past the end in a table that shares its place are not cleared: what is written next goes
+ * elsewhere, so that they lead to zeros when the file has grown.
+ */
+static void test_dangling_in_shared_table(void)
+{
+    g_autoptr(MemDisk) d = image_hostile();
+    uint8_t buf[512];
+    BlockBackend *blk;
+
+    image_put64(d, TABLE, OTHER_TABLE);                 /* a cluster upon the second table */
+    for (int i = 0; i < 32; i++) {
+        image_put64(d, OTHER_TABLE + i * 8, (uint64_t)(16384 + i * 512));
+    }
+    blk = mem_open_ok(ctx, d, NULL, BLK_O_RDWR);
+    memset(buf, 0x77, sizeof(buf));
+    for (int i = 0; i < 64; i++) {
+        g_assert_cmpint(blk_pwrite(blk, SIZE / 2 + i * 512, 512, buf, 0), ==, 0);
+    }
+    mem_close_ok(blk);
+    blk = mem_open_ok(ctx, d, NULL, 0);
+    for (int i = 0; i < 32; i++) {
+        g_assert_cmpint(blk_pread(blk, (64 + i) * CLUSTER, 512, buf), ==, 0);
+        g_assert_true(cairn_buffer_is_zero(buf, 512));
+        g_assert_cmpint(blk_pread(blk, SIZE / 2 + i * 1024, 512, buf), ==, 0);
+        g_assert_cmpint(buf[0], ==, 0x77);
+    }
+    mem_close_ok(blk);
+}
+
 /* Each entry at each edge: reads and writes end, with success or -EIO. */
 static void test_edges(void)
 {
@@ -238,6 +268,8 @@ int main(int argc, char **argv)
     g_test_add_func("/qcow/hostile/write-onto-metadata/is-refused", test_write_onto_metadata);
     g_test_add_func("/qcow/hostile/table-onto-header/keeps-the-header", test_table_onto_header);
     g_test_add_func("/qcow/hostile/space-named-twice/is-not-written", test_named_twice);
+    g_test_add_func("/qcow/hostile/dangling-entries-of-a-shared-table/meet-no-new-data",
+                    test_dangling_in_shared_table);
     g_test_add_func("/qcow/hostile/entries-at-edges/end-well-or-EIO", test_edges);
     g_test_add_func("/qcow/hostile/file-cut-off/opens-or-says-why", test_cut_off);
     g_test_add_func("/qcow/hostile/garbage/keeps-the-header", test_garbage);
