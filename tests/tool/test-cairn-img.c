@@ -185,6 +185,15 @@ static void check_leaks(ToolFolder *f, gconstpointer data)
     g_assert_true(g_str_has_prefix(run.out, "\n2 leaked clusters were found on the image.\n"
                                    "This means waste of disk space, but no harm to data.\n"));
     g_assert_true(g_str_has_prefix(run.err, "Leaked"));
+    tool_run_clear(&run);
+    run = tool_run(f, "check -r leaks a.qcow");
+    g_assert_cmpint(run.status, ==, 0);
+    g_assert_true(g_str_has_prefix(run.out, "The following inconsistencies were found and repaired:"
+                                   "\n\n    2 leaked clusters\n    0 corruptions\n\n"
+                                   "Double checking the fixed image now...\n"
+                                   "No errors were found on the image.\n"));
+    tool_must(f, "check a.qcow");
+    tool_must(f, "compare a.raw a.qcow");
 }
 
 /* Two guest clusters in one place: the second entry of the first table becomes the first. */
@@ -211,6 +220,17 @@ static void check_corruption(ToolFolder *f, gconstpointer data)
     run = tool_run(f, "check -q a.qcow");
     g_assert_cmpint(run.status, ==, 2);
     g_assert_cmpstr(run.out, ==, "");
+    tool_run_clear(&run);
+    tool_must(f, "convert -O raw a.qcow before.raw");
+    run = tool_run(f, "check -r leaks a.qcow");
+    g_assert_cmpint(run.status, ==, 2);
+    tool_run_clear(&run);
+    run = tool_run(f, "check -r all a.qcow");
+    g_assert_cmpint(run.status, ==, 0);
+    g_assert_nonnull(strstr(run.out, "    1 corruptions\n"));
+    g_assert_nonnull(strstr(run.err, "overlaps something else; it is copied\n"));
+    tool_must(f, "check a.qcow");
+    tool_must(f, "compare before.raw a.qcow");
 }
 
 static void check_bad_arguments(ToolFolder *f, gconstpointer data)

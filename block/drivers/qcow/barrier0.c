@@ -492,3 +492,23 @@ int coroutine_fn qcow_barrier0(BlockDriverState *bs)
 
     return run_once(bs, &s->scanned, &s->scan_task, scan_run);
 }
+
+void qcow_scan_forget(QcowState *s)
+{
+    g_mutex_lock(&s->lock);
+    qcow_cache_drop_locked(s);
+    qcow_epochs_forget_locked(s);
+    s->end_at_open = s->end_at_scan = s->file_end;
+    s->all_suspect = false;
+    s->stream_at = 0;
+    g_array_set_size(s->suspects, 0);
+    g_array_set_size(s->tables_at, 0);
+    g_array_set_size(s->gaps, 0);
+    qcow_reset_avoided_locked(s);
+    s->index_task = s->scan_task = QCOW_TASK_TODO;
+    g_mutex_unlock(&s->lock);
+    qcow_punch_forget(s);
+    g_atomic_int_set(&s->is_corrupt, 0);
+    g_atomic_int_set(&s->indexed, 0);
+    g_atomic_int_set(&s->scanned, 0);
+}

@@ -485,6 +485,16 @@ void qcow_l2_set_locked(QcowState *s, QcowTable *t, uint32_t l2_index, uint64_t 
     }
 }
 
+void qcow_l2_move_locked(QcowState *s, QcowTable *t, int64_t place)
+{
+    g_assert(!t->is_new && !t->is_dirty && !t->flushing && !t->placing);
+    t->offset = place;
+    t->is_new = true;
+    t->has_lost = false;
+    s->cache.new_tables++;
+    qcow_l2_set_locked(s, t, 0, t->entries[0]);
+}
+
 bool qcow_l2_is_pending_locked(const QcowTable *t, uint32_t l2_index, uint32_t count)
 {
     if (!t->is_dirty && !t->flushing) {

@@ -5,7 +5,10 @@
  * 1. The tables are read from the file, after a flush, piece by piece; memory does not grow with
  *    the image (use-map.c). The walk is repeated for each window of the file; the first one counts
  *    and judges entries, all look for overlaps.
- * 2. Nothing is changed.
+ * 2. A walk changes nothing. Errors are repaired after it (repair.c), and what that has done is
+ *    told by another walk, not by the repair.
+ * 3. Leaks are given back in a walk of their own, when nothing is pending and no error is left: an
+ *    entry that cannot be believed may have named what looks like a leak.
  */
 #include "block/drivers/qcow/qcow.h"
 
@@ -13,9 +16,17 @@
 
 #define CHECK_MAX_REPORTS 1000          /* lines; a hostile image could give millions */
 
+typedef enum CheckMode {
+    CHECK_JUDGE,                /* everything */
+    CHECK_GIVE_BACK,            /* leaks only, and they are given back */
+} CheckMode;
+
 typedef struct QcowCheck {
     BlockDriverState *bs;
     BlockCheckResult *result;
+    CheckMode mode;
+    bool repairs;               /* what is found will be repaired: findings say how */
+    bool is_blind;              /* something could not be read: what it names is unknown */
     QcowUseMap *use;
     int64_t end;                /* of the file */
     uint64_t *entries;          /* of the L2 table at hand */
@@ -42,6 +53,12 @@ static void G_GNUC_PRINTF(2, 3) check_report(QcowCheck *c, const char *format, .
     c->result->report(text, c->result->opaque);
 }
 
+/* What a finding's line ends with. */
+static const char *check_remedy(const QcowCheck *c, const char *remedy)
+{
+    return c->repairs ? remedy : "";
+}
+
 /* ---- streams ---- */
 
 static int coroutine_fn check_stream(QcowCheck *c, int64_t guest, const QcowEntry *e)
@@ -60,7 +77,8 @@ static int coroutine_fn check_stream(QcowCheck *c, int64_t guest, const QcowEntr
     if (ret == -EIO) {
         c->result->corruptions++;
         check_report(c, "ERROR: the stream at offset %#" PRIx64 " does not give the cluster at "
-                     "guest offset %#" PRIx64, (uint64_t)e->offset, (uint64_t)guest);
+                     "guest offset %#" PRIx64 "%s", (uint64_t)e->offset, (uint64_t)guest,
+                     check_remedy(c, "; it is dropped"));
         ret = 0;
     }
     return ret;
@@ -77,8 +95,9 @@ static void check_count(QcowCheck *c, const QcowEntry *e)
     r->compressed_clusters += is_stream;
     /* A stream is never in one row with others. */
     r->fragmented_clusters += is_stream || (c->next_host && c->next_host != e->offset);
-    c->next_host = is_stream ? 0 : e->offset + e->bytes;
-    r->image_end_offset = MAX(r->image_end_offset, MIN(e->offset + e->bytes, c->end));
+    c->next_host = is_stream || e->offset >= c->end ? 0 : e->offset + e->bytes;
+    r->image_end_offset = MAX(r->image_end_offset,
+                              MIN(MIN(e->offset, c->end) + e->bytes, c->end));
 }
 
 /* A cluster may end with the file only where the guest's disk ends before that. */
@@ -92,7 +111,7 @@ static bool check_is_past_end(const QcowCheck *c, int64_t guest, const QcowEntry
 
 static int coroutine_fn check_judge(QcowCheck *c, int64_t guest, const QcowEntry *e)
 {
-    const char *what = NULL;
+    const char *what = NULL, *remedy = "; it is dropped";
 
     if (e->kind == QCOW_STREAM) {
         return check_stream(c, guest, e);
@@ -103,11 +122,12 @@ static int coroutine_fn check_judge(QcowCheck *c, int64_t guest, const QcowEntry
         what = "stands at an unaligned offset";
     } else if (check_is_past_end(c, guest, e)) {
         what = "leads past the end of the file";
+        remedy = e->offset < c->end ? "; what is missing becomes zeros" : remedy;
     }
     if (what) {
         c->result->corruptions++;
-        check_report(c, "ERROR: the cluster at guest offset %#" PRIx64 " (offset %#" PRIx64 ") %s",
-                     (uint64_t)guest, (uint64_t)e->offset, what);
+        check_report(c, "ERROR: the cluster at guest offset %#" PRIx64 " (offset %#" PRIx64 ") "
+                     "%s%s", (uint64_t)guest, (uint64_t)e->offset, what, check_remedy(c, remedy));
     }
     return 0;
 }
@@ -121,7 +141,8 @@ static void check_overlap(QcowCheck *c, const char *what, int64_t guest, int64_t
     if (qcow_use_map_add(c->use, offset, MIN(bytes, c->end - offset), use) == QCOW_CLASH_WHOLE) {
         c->result->corruptions++;
         check_report(c, "ERROR: %s of guest offset %#" PRIx64 " at offset %#" PRIx64
-                     " overlaps something else", what, (uint64_t)guest, (uint64_t)offset);
+                     " overlaps something else%s", what, (uint64_t)guest, (uint64_t)offset,
+                     check_remedy(c, "; it is copied"));
     }
 }
 
@@ -135,7 +156,7 @@ static int coroutine_fn check_entry(QcowCheck *c, int64_t guest, uint64_t raw)
         c->next_host = 0;
         return 0;
     }
-    if (qcow_use_map_is_first(c->use)) {
+    if (qcow_use_map_is_first(c->use) && c->mode == CHECK_JUDGE) {
         check_count(c, &e);
         ret = check_judge(c, guest, &e);
     }
@@ -152,17 +173,18 @@ static int coroutine_fn check_entry(QcowCheck *c, int64_t guest, uint64_t raw)
 static bool check_table_place(QcowCheck *c, uint32_t l1_index, uint64_t raw)
 {
     QcowState *s = c->bs->opaque;
-    const char *what = NULL;
+    const char *what = NULL, *remedy = "; it is copied";
 
     if (raw >= (uint64_t)c->end || s->g.l2_bytes > c->end - (int64_t)raw) {
         what = "leads past the end of the file";
+        remedy = raw < (uint64_t)c->end ? "; what is missing becomes zeros" : "; it is dropped";
     } else if (raw % 8) {
         what = "stands at an unaligned offset";
     }
     if (what && qcow_use_map_is_first(c->use)) {
         c->result->corruptions++;
-        check_report(c, "ERROR: L2 table %" PRIu32 " (offset %#" PRIx64 ") %s", l1_index, raw,
-                     what);
+        check_report(c, "ERROR: L2 table %" PRIu32 " (offset %#" PRIx64 ") %s%s", l1_index, raw,
+                     what, check_remedy(c, remedy));
     }
     return raw < (uint64_t)c->end;
 }
@@ -183,7 +205,8 @@ static int coroutine_fn check_table(BlockDriverState *bs, uint32_t l1_index, uin
     c->result->image_end_offset = MAX(c->result->image_end_offset, end);
     ret = qcow_read_table(bs, (int64_t)raw, c->entries, s->g.l2_entries, c->end);
     if (ret < 0) {
-        c->result->check_errors += qcow_use_map_is_first(c->use);
+        c->is_blind = true;
+        c->result->check_errors++;
         check_report(c, "ERROR: cannot read L2 table %" PRIu32 ": %s", l1_index, g_strerror(-ret));
         return 0;
     }
@@ -219,25 +242,50 @@ static int64_t coroutine_fn check_held(QcowCheck *c, int64_t offset, int64_t byt
     return held;
 }
 
+/* What is leaked at the end of the file makes it shorter. */
+static bool coroutine_fn check_cut_off(QcowCheck *c, int64_t offset)
+{
+    QcowState *s = c->bs->opaque;
+
+    if (!bdrv_co_truncate(c->bs->file, offset, true, PREALLOC_MODE_OFF, NULL)) {
+        return false;           /* a device, for instance */
+    }
+    g_mutex_lock(&s->lock);
+    s->file_end = offset;
+    g_mutex_unlock(&s->lock);
+    return true;
+}
+
 /* Counted in whole blocks of the host: it cannot give back less. */
-static void coroutine_fn check_leaks(QcowCheck *c)
+static void coroutine_fn check_leak(QcowCheck *c, int64_t offset, int64_t bytes)
 {
     QcowState *s = c->bs->opaque;
     int64_t least = MAX(s->g.cluster_size, QCOW_HOST_BLOCK);
+    int64_t from = ROUND_UP_TO(offset, QCOW_HOST_BLOCK);
+    int64_t whole = ROUND_DOWN_TO(MIN(offset + bytes, c->end), QCOW_HOST_BLOCK) - from;
+    int64_t held = whole >= least ? check_held(c, from, whole) : 0;
+
+    if (held < least) {
+        return;
+    }
+    if (c->mode == CHECK_GIVE_BACK) {
+        bool done = (offset + bytes >= c->end && check_cut_off(c, offset)) ||
+                    bdrv_co_pdiscard(c->bs->file, from, whole) == 0;
+
+        c->result->leaks_fixed += done ? held / s->g.cluster_size : 0;
+        return;
+    }
+    c->result->leaks += held / s->g.cluster_size;
+    check_report(c, "Leaked: %" PRId64 " bytes at offset %#" PRIx64 " belong to nothing",
+                 held, (uint64_t)from);
+}
+
+static void coroutine_fn check_leaks(QcowCheck *c)
+{
     int64_t offset = 0, bytes;
 
-    while (qcow_use_map_next_free(c->use, &offset, &bytes)) {
-        int64_t from = ROUND_UP_TO(offset, QCOW_HOST_BLOCK);
-        int64_t held = ROUND_DOWN_TO(MIN(offset + bytes, c->end), QCOW_HOST_BLOCK) - from;
-
-        if (held >= least) {
-            held = check_held(c, from, held);
-        }
-        if (held >= least) {
-            c->result->leaks += held / s->g.cluster_size;
-            check_report(c, "Leaked: %" PRId64 " bytes at offset %#" PRIx64 " belong to nothing",
-                         held, (uint64_t)from);
-        }
+    while (!c->is_blind && qcow_use_map_next_free(c->use, &offset, &bytes)) {
+        check_leak(c, offset, bytes);
         offset += bytes;
     }
 }
@@ -276,32 +324,100 @@ static int coroutine_fn check_run(QcowCheck *c)
     return ret;
 }
 
+/* One walk over the image as it is on disk; *@result is filled anew, but for its callback. */
+static int coroutine_fn check_pass(BlockDriverState *bs, CheckMode mode, bool repairs,
+                                   BlockCheckResult *result)
+{
+    QcowState *s = bs->opaque;
+    QcowCheck c = { .bs = bs, .result = result, .mode = mode, .repairs = repairs };
+    int64_t length;
+    int ret = bs->read_only ? 0 : qcow_co_flush(bs);
+
+    length = ret == 0 ? bdrv_co_getlength(bs->file) : ret;
+    if (length < 0) {
+        return (int)length;
+    }
+    c.end = length;
+    *result = (BlockCheckResult) { .report = result->report, .opaque = result->opaque };
+    result->total_clusters = DIV_ROUND_UP(s->g.size, s->g.cluster_size);
+    result->image_end_offset = MIN(qcow_fixed_end(s), c.end);
+    return check_run(&c);
+}
+
+/* ---- repairing ---- */
+
+static void check_say(const BlockCheckResult *result, const char *text)
+{
+    if (result->report) {
+        result->report(text, result->opaque);
+    }
+}
+
+/* The counts become those of a walk after the repair. */
+static int coroutine_fn check_fix_errors(BlockDriverState *bs, BlockCheckResult *result)
+{
+    BlockCheckResult after = { 0 };
+    int ret = qcow_repair(bs, result);
+
+    if (ret == 0) {
+        ret = check_pass(bs, CHECK_JUDGE, false, &after);
+    }
+    if (ret < 0) {
+        return ret;
+    }
+    after.corruptions_fixed = MAX(result->corruptions - after.corruptions, 0);
+    after.report = result->report;
+    after.opaque = result->opaque;
+    *result = after;
+    return 0;
+}
+
+static int coroutine_fn check_fix_leaks(BlockDriverState *bs, BlockCheckResult *result)
+{
+    BlockCheckResult walk = { 0 };
+    int ret;
+
+    if (result->corruptions || result->check_errors) {
+        check_say(result, "Leaks are left alone as long as the image has errors");
+        return 0;
+    }
+    ret = check_pass(bs, CHECK_GIVE_BACK, false, &walk);
+    qcow_scan_forget(bs->opaque);
+    if (ret == 0) {
+        result->leaks_fixed = walk.leaks_fixed;
+        result->leaks = MAX(result->leaks - walk.leaks_fixed, 0);
+        result->check_errors += walk.check_errors;
+    }
+    return ret;
+}
+
+static int coroutine_fn check_and_fix(BlockDriverState *bs, BlockCheckResult *result,
+                                      BlockCheckFix fix)
+{
+    bool repairs = (fix & BLOCK_CHECK_FIX_ERRORS) != 0;
+    int ret = check_pass(bs, CHECK_JUDGE, repairs, result);
+
+    if (ret == 0 && repairs && result->corruptions) {
+        ret = check_fix_errors(bs, result);
+    }
+    if (ret == 0 && (fix & BLOCK_CHECK_FIX_LEAKS) && result->leaks) {
+        ret = check_fix_leaks(bs, result);
+    }
+    return ret;
+}
+
 bool coroutine_fn qcow_co_check(BlockDriverState *bs, BlockCheckResult *result,
                                 BlockCheckFix fix, GError **error)
 {
     QcowState *s = bs->opaque;
-    QcowCheck c = { .bs = bs, .result = result };
-    int64_t length;
-    int ret = 0;
+    int ret = fix ? -g_atomic_int_get(&s->failed) : 0;
 
-    if (fix != BLOCK_CHECK_FIX_NONE) {
-        cairn_set_error(error, ENOTSUP, "Repairing qcow images is not supported");
-        return false;
+    if (ret == 0) {
+        ret = check_and_fix(bs, result, fix);
     }
-    if (!bs->read_only) {
-        ret = qcow_co_flush(bs);
-    }
-    length = ret == 0 ? bdrv_co_getlength(bs->file) : ret;
-    if (length < 0) {
-        cairn_set_error_errno(error, (int)-length, "Could not check '%s'", bs->filename);
-        return false;
-    }
-    c.end = length;
-    result->total_clusters = DIV_ROUND_UP(s->g.size, s->g.cluster_size);
-    result->image_end_offset = MIN(qcow_fixed_end(s), c.end);
-    ret = check_run(&c);
     if (ret < 0) {
-        cairn_set_error_errno(error, -ret, "Could not check '%s'", bs->filename);
+        cairn_set_error_errno(error, -ret, "Could not %s '%s'", fix ? "repair" : "check",
+                              bs->filename);
         return false;
     }
     return true;

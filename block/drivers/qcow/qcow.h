@@ -185,6 +185,11 @@ int coroutine_fn qcow_l2_get_or_new_locked(BlockDriverState *bs, uint32_t l1_ind
                                            QcowTable **table);
 bool qcow_l2_reserve_pending_locked(QcowState *s, QcowTable *t);
 void qcow_l2_set_locked(QcowState *s, QcowTable *t, uint32_t l2_index, uint64_t raw);
+/*
+ * @t, which is as on disk, is to stand at @place: pending as a new one. Reserve pending first; the
+ * table must have a user.
+ */
+void qcow_l2_move_locked(QcowState *s, QcowTable *t, int64_t place);
 bool qcow_l2_is_pending_locked(const QcowTable *t, uint32_t l2_index, uint32_t count);
 void qcow_table_ref_locked(QcowState *s, QcowTable *t);
 void qcow_table_unref_locked(QcowState *s, QcowTable *t);
@@ -307,6 +312,11 @@ int coroutine_fn qcow_index(BlockDriverState *bs);
 /* Before the file grows or something is unmapped. */
 int coroutine_fn qcow_barrier0(BlockDriverState *bs);
 /*
+ * What the two have found is forgotten, and found out anew when next needed. Drained, with nothing
+ * pending and no entry that leads past the end of the file.
+ */
+void qcow_scan_forget(QcowState *s);
+/*
  * Calls @func for each L1 entry that is not 0, in order, until it returns non-0. @l1_index, raw
  * entry.
  */
@@ -408,6 +418,10 @@ bool qcow_checkpoint_due_locked(QcowState *s);
 /* ---- resize.c ---- */
 bool coroutine_fn qcow_co_truncate(BlockDriverState *bs, int64_t bytes, bool exact,
                                    PreallocMode prealloc, GError **error);
+
+/* ---- repair.c ---- */
+/* All that a check calls corrupt; lines of what has to be left go to @result's callback. */
+int coroutine_fn qcow_repair(BlockDriverState *bs, const BlockCheckResult *result);
 
 /* ---- rebase.c ---- */
 bool qcow_change_backing_file(BlockDriverState *bs, const char *name, const char *format,
