@@ -5,21 +5,12 @@
  * The order of writes: name and (empty) L1 table, sync, then the header, sync. Before the header
  * lands the file is no qcow. The L1 table is a hole of the file.
  */
-#include "block/drivers/qcow/qcow.h"
+#include "block/drivers/qcow/create.h"
 
 #include <errno.h>
 #include <string.h>
 
 #include "qapi/block-options.h"
-
-/* A new image, as the options ask for it. */
-typedef struct QcowPlan {
-    QcowHeader header;
-    const char *name;           /* of the backing file; NULL: none */
-    uint8_t record[QCOW_RECORD_MAX_BYTES];
-    size_t record_bytes;        /* 0: the backing format is not known */
-    int64_t file_bytes;
-} QcowPlan;
 
 /* ---- checks ---- */
 
@@ -64,59 +55,74 @@ static bool plan_geometry(const QDict *opts, QcowPlan *plan, GError **error)
     return true;
 }
 
-static bool plan_backing(const QDict *opts, QcowPlan *plan, GError **error)
+void qcow_plan_backing(QcowPlan *plan, const char *name, const char *format)
 {
-    const char *format = qdict_get_try_str(opts, "backing_fmt");
+    plan->name = name;
+    plan->record_bytes = name && format ? qcow_record_write(format, plan->record) : 0;
+    plan->header.backing_offset = name ? QCOW_HEADER_BYTES + plan->record_bytes : 0;
+    plan->header.backing_bytes = name ? (uint32_t)strlen(name) : 0;
+}
 
-    plan->name = qdict_get_try_str(opts, "backing_file");
-    if (!plan->name || !plan->name[0]) {
-        plan->name = NULL;
-        return true;
-    }
-    if (strlen(plan->name) > QCOW_MAX_BACKING_NAME) {
+static bool plan_backing_options(const QDict *opts, QcowPlan *plan, GError **error)
+{
+    const char *name = qdict_get_try_str(opts, "backing_file");
+
+    if (name && strlen(name) > QCOW_MAX_BACKING_NAME) {
         cairn_set_error(error, EINVAL, "Backing file name too long");
         return false;
     }
-    if (format) {
-        plan->record_bytes = qcow_record_write(format, plan->record);
-    }
-    plan->header.backing_offset = QCOW_HEADER_BYTES + plan->record_bytes;
-    plan->header.backing_bytes = (uint32_t)strlen(plan->name);
+    qcow_plan_backing(plan, name && name[0] ? name : NULL,
+                      qdict_get_try_str(opts, "backing_fmt"));
     return true;
 }
 
-static bool plan_layout(const QDict *opts, QcowPlan *plan, GError **error)
+bool qcow_plan_places(QcowPlan *plan, GError **error)
 {
     QcowHeader *h = &plan->header;
-    int64_t size = qdict_get_try_int(opts, "size", 0);
     uint64_t fixed = QCOW_HEADER_BYTES + plan->record_bytes + h->backing_bytes;
-    uint32_t entries;
 
+    if (!qcow_header_check_size(h, error) ||
+        !qcow_header_l1_entries(h->size, h->cluster_bits, h->l2_bits, &plan->l1_entries)) {
+        return false;
+    }
+    h->l1_offset = ROUND_UP_TO(fixed, 8);
+    plan->file_bytes = (int64_t)(h->l1_offset + ROUND_UP_TO((uint64_t)plan->l1_entries * 8, 512));
+    return true;
+}
+
+int64_t qcow_plan_data_start(const QcowPlan *plan)
+{
+    int64_t cluster_size = (int64_t)1 << plan->header.cluster_bits;
+
+    return ROUND_UP_TO((int64_t)plan->header.l1_offset + (int64_t)plan->l1_entries * 8,
+                       MAX(cluster_size, QCOW_HOST_BLOCK));
+}
+
+bool qcow_plan_options(const QDict *opts, QcowPlan *plan, GError **error)
+{
+    int64_t size = qdict_get_try_int(opts, "size", 0);
+
+    *plan = (QcowPlan) { .name = NULL };
+    if (!plan_backing_options(opts, plan, error) || !plan_geometry(opts, plan, error)) {
+        return false;
+    }
     if (size <= 0) {
         cairn_set_error(error, EINVAL, "Image size is too small, cannot be zero length");
         return false;
     }
-    h->size = ROUND_UP_TO((uint64_t)size, 512);
-    if (!qcow_header_check_size(h, error) ||
-        !qcow_header_l1_entries(h->size, h->cluster_bits, h->l2_bits, &entries)) {
-        return false;
-    }
-    h->l1_offset = ROUND_UP_TO(fixed, 8);
-    plan->file_bytes = (int64_t)(h->l1_offset + ROUND_UP_TO((uint64_t)entries * 8, 512));
-    return true;
+    plan->header.size = ROUND_UP_TO((uint64_t)size, 512);
+    return qcow_plan_places(plan, error);
 }
 
 /* @opts: flat, typed. */
 static bool plan_make(CairnSecrets *secrets, const QDict *opts, QcowPlan *plan, GError **error)
 {
-    *plan = (QcowPlan) { .name = NULL };
-    return plan_backing(opts, plan, error) && plan_geometry(opts, plan, error) &&
-           plan_layout(opts, plan, error) && plan_encryption(secrets, opts, plan, error);
+    return qcow_plan_options(opts, plan, error) && plan_encryption(secrets, opts, plan, error);
 }
 
 /* ---- writing ---- */
 
-static int coroutine_fn plan_write_rest(BlockBackend *file, const QcowPlan *plan)
+int coroutine_fn qcow_plan_write_rest(BlockBackend *file, const QcowPlan *plan)
 {
     static const uint8_t zeroes[512];
     uint8_t before[QCOW_RECORD_MAX_BYTES + QCOW_MAX_BACKING_NAME];
@@ -132,20 +138,24 @@ static int coroutine_fn plan_write_rest(BlockBackend *file, const QcowPlan *plan
     return ret;
 }
 
-static bool coroutine_fn plan_run(BlockBackend *file, const QcowPlan *plan, GError **error)
+int coroutine_fn qcow_plan_write_header(BlockBackend *file, const QcowPlan *plan)
 {
     uint8_t raw[QCOW_HEADER_BYTES];
-    int ret = plan_write_rest(file, plan);
+    int ret = blk_co_flush(file);
 
-    if (ret == 0) {
-        ret = blk_co_flush(file);
-    }
     if (ret == 0) {
         qcow_header_write(&plan->header, raw);
         ret = blk_co_pwrite(file, 0, sizeof(raw), raw, 0);
     }
+    return ret == 0 ? blk_co_flush(file) : ret;
+}
+
+static bool coroutine_fn plan_run(BlockBackend *file, const QcowPlan *plan, GError **error)
+{
+    int ret = qcow_plan_write_rest(file, plan);
+
     if (ret == 0) {
-        ret = blk_co_flush(file);
+        ret = qcow_plan_write_header(file, plan);
     }
     if (ret < 0) {
         cairn_set_error_errno(error, -ret, "Could not write the new image");
