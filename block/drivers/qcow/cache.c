@@ -242,6 +242,9 @@ static int coroutine_fn cache_load_locked(BlockDriverState *bs, QcowTable *t)
     }
     t->is_loading = true;
     g_mutex_unlock(&s->lock);
+    if (!t->is_l1) {
+        qcow_event(bs, "l2_load");
+    }
     ret = qcow_read_table(bs, t->offset, t->entries, t->count, end);
     qcow_note_lost(t, &s->g, end_at_open);
     for (uint32_t i = 0; ret == 0 && !t->is_l1 && i < t->count; i++) {

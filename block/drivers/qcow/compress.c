@@ -54,6 +54,7 @@ static int coroutine_fn deflate_store(BlockDriverState *bs, const QcowDeflate *d
     QcowNew n;
     int ret;
 
+    qcow_event(bs, is_plain ? "cluster_alloc" : "cluster_alloc_bytes");
     g_mutex_lock(&s->lock);
     ret = qcow_alloc_locked(bs, guest, bytes, is_plain ? s->g.cluster_size : 1, &n);
     g_mutex_unlock(&s->lock);
@@ -65,6 +66,7 @@ static int coroutine_fn deflate_store(BlockDriverState *bs, const QcowDeflate *d
         io_vector_add(&v, s->zeroes, MIN(zeros, QCOW_ZERO_BYTES));
     }
     io_vector_add(&v, buf, bytes);
+    qcow_event(bs, is_plain ? "write_aio" : "write_compressed");
     ret = n.after > qcow_stream_max_offset(s->g.cluster_bits)
         ? -EFBIG : bdrv_co_pwritev(bs->file, qcow_new_first(&n), v.size, &v, 0);
 

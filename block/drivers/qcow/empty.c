@@ -23,9 +23,12 @@ static int coroutine_fn empty_clear_l1(BlockDriverState *bs)
 {
     QcowState *s = bs->opaque;
     int64_t bytes = MIN((int64_t)s->g.l1_entries * 8, s->file_end - s->g.l1_offset);
-    int ret = bytes > 0 ? bdrv_co_pwrite_zeroes(bs->file, s->g.l1_offset, bytes,
-                                                BDRV_REQ_MAY_UNMAP) : 0;
+    int ret = 0;
 
+    qcow_event(bs, "empty_image_prepare");
+    if (bytes > 0) {
+        ret = bdrv_co_pwrite_zeroes(bs->file, s->g.l1_offset, bytes, BDRV_REQ_MAY_UNMAP);
+    }
     return ret == 0 ? bdrv_co_flush(bs->file) : ret;
 }
 

@@ -147,6 +147,7 @@ static int coroutine_fn flush_write_tables(BlockDriverState *bs, const GArray *i
         const FlushItem *item = &g_array_index(items, FlushItem, i);
 
         if (item->is_new == is_new) {
+            qcow_event(bs, is_new ? "l2_alloc_write" : "l2_update");
             ret = bdrv_co_pwrite(bs->file, item->table->offset + (int64_t)item->first * 8,
                                  (int64_t)item->count * 8, item->raw, 0);
         }
@@ -170,6 +171,7 @@ static int coroutine_fn flush_write_l1_at(BlockDriverState *bs, const GArray *it
             continue;
         }
         if (raw->len && (!item || item->table->index != next)) {
+            qcow_event(bs, "l1_update");
             ret = bdrv_co_pwrite(bs->file, l1->offset + (int64_t)first * 8, raw->len, raw->data,
                                  0);
             g_byte_array_set_size(raw, 0);

@@ -125,6 +125,7 @@ void coroutine_fn qcow_punch(BlockDriverState *bs, GArray *ranges, const GArray 
         QcowRange p = punch_range(r, &all);
 
         if (p.bytes > 0) {
+            qcow_event(bs, "cluster_free");
             bdrv_co_pdiscard(bs->file, p.offset, p.bytes);      /* only space: may fail */
         }
     }

@@ -165,6 +165,15 @@ typedef struct QcowState {
     uint8_t *stream_data;       /* one cluster */
 } QcowState;
 
+/*
+ * Tells the file's node what is about to happen to it ("l2_load"): test drivers fail or suspend it
+ * there, so no plain mutex is held. docs/drivers/qcow.md lists them.
+ */
+static inline void coroutine_fn qcow_event(BlockDriverState *bs, const char *event)
+{
+    bdrv_co_debug_event(bs->file->bs, event);
+}
+
 /* ---- cache.c ---- */
 void qcow_cache_init(QcowState *s, int64_t limit);
 void qcow_cache_free(QcowState *s);

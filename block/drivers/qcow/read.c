@@ -38,8 +38,10 @@ static int coroutine_fn read_plain(BlockDriverState *bs, int64_t offset, const Q
                                    const IOVector *iov, size_t iov_offset)
 {
     QcowState *s = bs->opaque;
-    int ret = qcow_read_host(bs, run->host, run->bytes, iov, iov_offset);
+    int ret;
 
+    qcow_event(bs, "read_aio");
+    ret = qcow_read_host(bs, run->host, run->bytes, iov, iov_offset);
     if (ret == 0 && s->crypto) {
         ret = qcow_decrypt_vector(bs, offset, iov, iov_offset, run->bytes);
     }
@@ -63,6 +65,7 @@ static int coroutine_fn read_unmapped(BlockDriverState *bs, int64_t offset, int6
     if (there > 0) {
         g_auto(IOVector) slice = { 0 };
 
+        qcow_event(bs, "read_backing_aio");
         io_vector_slice(&slice, iov, iov_offset, there);
         ret = bdrv_co_preadv(bs->backing, offset, there, &slice, 0);
     }
@@ -152,6 +155,7 @@ static int coroutine_fn read_batch_inflate(BlockDriverState *bs, QcowStreams *b)
     int ret = in ? 0 : -ENOMEM;
 
     if (ret == 0 && b->there > 0) {
+        qcow_event(bs, "read_compressed");
         ret = bdrv_co_pread(bs->file, b->from, b->there, in);
     }
     b->in = in;

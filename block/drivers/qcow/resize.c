@@ -272,7 +272,7 @@ static int coroutine_fn resize_l1_write(BlockDriverState *bs, ResizeL1 *l1)
     int ret = 0;
 
     if (l1->count > 0) {
-        bdrv_co_debug_event(bs->file->bs, "l1_grow_write_table");
+        qcow_event(bs, "l1_grow_write_table");
         ret = bdrv_co_pwrite(bs->file, l1->offset + (int64_t)l1->first * 8,
                              (int64_t)l1->count * 8, l1->raw, 0);
     }
@@ -319,6 +319,7 @@ static int coroutine_fn resize_prepare_l1(BlockDriverState *bs, Resize *r)
         return resize_clear_room(bs, r);
     }
     r->l1_bytes = ROUND_UP_TO(bytes, QCOW_HOST_BLOCK);
+    qcow_event(bs, "l1_grow_alloc_table");
     g_mutex_lock(&s->lock);
     if (!qcow_cursor_clear_locked(s, QCOW_HOST_BLOCK + r->l1_bytes)) {
         r->l1_bytes = 0;
@@ -407,8 +408,10 @@ static int coroutine_fn resize_grow_switched(BlockDriverState *bs, const Resize 
     if (ret == 0) {
         ret = qcow_co_flush(bs);
     }
+    if (ret == 0 && r->l1_bytes) {
+        qcow_event(bs, "l1_grow_activate_table");
+    }
     if (ret == 0) {
-        bdrv_co_debug_event(bs->file->bs, "l1_grow_activate_table");
         ret = qcow_update_header(bs, &r->header);
     }
     return ret;

@@ -121,6 +121,7 @@ static int64_t coroutine_fn write_in_place(BlockDriverState *bs, QcowWrite *w,
         w->needs_flush = true;
         flags = 0;
     }
+    qcow_event(bs, "write_aio");
     ret = s->crypto ? write_cipher_bytes(bs, w, run->host, run->bytes, flags)
                     : write_plain_bytes(bs, w, run->host, run->bytes, flags);
     qcow_unpin(pin);
@@ -161,6 +162,7 @@ static int coroutine_fn fresh_prepare_fill(BlockDriverState *bs, QcowFresh *f)
     if (!f->fill) {
         return -ENOMEM;
     }
+    qcow_event(bs, "cow_read");
     ret = fresh_read_fill(bs, f->guest, f->head, f->fill);
     if (ret < 0) {
         return ret;
@@ -219,12 +221,14 @@ static int coroutine_fn fresh_store(BlockDriverState *bs, const QcowWrite *w, co
     QcowNew n;
     int ret;
 
+    qcow_event(bs, "cluster_alloc");
     g_mutex_lock(&s->lock);
     ret = qcow_alloc_locked(bs, f->guest, f->total, s->g.cluster_size, &n);
     g_mutex_unlock(&s->lock);
     if (ret < 0) {
         return ret;
     }
+    qcow_event(bs, "write_aio");
     ret = fresh_write(bs, w, f, &n);
     g_mutex_lock(&s->lock);
     qcow_alloc_written_locked(s, &n, ret);

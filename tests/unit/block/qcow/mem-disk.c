@@ -265,6 +265,18 @@ static bool coroutine_fn mem_disk_co_truncate(BlockDriverState *bs, int64_t byte
     return true;
 }
 
+static void coroutine_fn mem_disk_co_debug_event(BlockDriverState *bs, const char *event)
+{
+    MemDisk *d = state_disk(bs);
+
+    mem_pause(d);
+    g_mutex_lock(&d->lock);
+    if (d->events) {
+        g_string_append_printf(d->events, "%s\n", event);
+    }
+    g_mutex_unlock(&d->lock);
+}
+
 /* Pages of zeros are holes. */
 static int coroutine_fn mem_disk_co_block_status(BlockDriverState *bs, bool want_zero,
                                                  int64_t offset, int64_t bytes, int64_t *pnum,
@@ -311,6 +323,7 @@ static const BlockDriver bdrv_mem_disk = {
     .bdrv_co_flush = mem_disk_co_flush,
     .bdrv_co_truncate = mem_disk_co_truncate,
     .bdrv_co_block_status = mem_disk_co_block_status,
+    .bdrv_co_debug_event = mem_disk_co_debug_event,
 };
 
 /* ---- opening ---- */

@@ -28,6 +28,7 @@ typedef struct MemDisk {
     int fail_write_in;
     int fail_sync_in;
     int fail_truncate_in;
+    GString *events;            /* what was announced, a line each; NULL: nobody listens */
     bool yields;                /* requests take time, so that others come between */
 } MemDisk;
 
