@@ -14,4 +14,10 @@ struct BlockCreate {
     QDict *typed;               /* the same, checked by both tables */
 };
 
+/*
+ * An empty file of @filename's protocol, open for writing, which grows as it is written. Outside
+ * coroutines, under the control lock. Who asked closes it.
+ */
+BlockBackend *create_storage(CairnContext *ctx, const char *filename, GError **error);
+
 #endif

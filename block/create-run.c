@@ -91,18 +91,36 @@ typedef struct StorageRequest {
     GError **error;
 } StorageRequest;
 
-static BlockBackend *create_open_storage(CreateRun *run, GError **error)
+/* Outside coroutines, under the control lock. @opts is changed. */
+static BlockBackend *create_make_storage(CairnContext *ctx, const char *filename,
+                                         const BlockDriver *proto, QDict *opts, GError **error)
 {
     g_autoptr(QDict) options = qdict_new();
     BlockBackend *blk;
 
-    qdict_put_str(options, "driver", run->proto->format_name);
-    blk = blk_open_qdict(run->target.context, run->target.filename, options,
-                         BLK_O_RDWR | BLK_O_RESIZE | BLK_O_SHARE_WRITE, error);
+    if (!create_run_driver(ctx, filename, proto, proto, opts, error)) {
+        return NULL;
+    }
+    qdict_put_str(options, "driver", proto->format_name);
+    blk = blk_open_qdict(ctx, filename, options, BLK_O_RDWR | BLK_O_RESIZE | BLK_O_SHARE_WRITE,
+                         error);
     if (blk) {
         blk->grows = true;
     }
     return blk;
+}
+
+BlockBackend *create_storage(CairnContext *ctx, const char *filename, GError **error)
+{
+    const BlockDriver *proto = bdrv_find_protocol(ctx, filename, error);
+    g_autoptr(QDict) opts = qdict_new();
+
+    if (proto && !proto->create_options) {
+        cairn_set_error(error, ENOTSUP, "Protocol driver '%s' does not support image creation",
+                        proto->format_name);
+        return NULL;
+    }
+    return proto ? create_make_storage(ctx, filename, proto, opts, error) : NULL;
 }
 
 static void create_storage_bh(void *opaque)
@@ -110,10 +128,8 @@ static void create_storage_bh(void *opaque)
     StorageRequest *req = opaque;
     CreateRun *run = req->run;
 
-    if (create_run_driver(run->target.context, run->target.filename, run->proto, run->proto,
-                          req->opts, req->error)) {
-        run->storage = create_open_storage(run, req->error);
-    }
+    run->storage = create_make_storage(run->target.context, run->target.filename, run->proto,
+                                       req->opts, req->error);
     aio_co_wake(req->co);
 }
 

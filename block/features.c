@@ -17,5 +17,6 @@ int cairn_format_features(CairnContext *ctx, const char *format)
            (drv->bdrv_co_check ? CAIRN_FORMAT_CHECK : 0) |
            (drv->bdrv_co_truncate ? CAIRN_FORMAT_RESIZE : 0) |
            (drv->bdrv_change_backing_file ? CAIRN_FORMAT_REBASE : 0) |
-           (drv->bdrv_measure ? CAIRN_FORMAT_MEASURE : 0);
+           (drv->bdrv_measure ? CAIRN_FORMAT_MEASURE : 0) |
+           (drv->bdrv_co_compact ? CAIRN_FORMAT_COMPACT : 0);
 }

@@ -331,6 +331,22 @@ CAIRN_API bool blk_measure(CairnContext *ctx, const char *format, const QDict *o
 CAIRN_API bool blk_change_backing_file(BlockBackend *blk, const char *name, const char *format,
                                        GError **error);
 
+typedef struct BlockCompactProgress {
+    /* As JobProgressFunc of <cairn/job.h>: guest bytes; false cancels, with ECANCELED. May be NULL. */
+    bool (*func)(int64_t done, int64_t total, void *opaque);
+    void *opaque;
+} BlockCompactProgress;
+
+/**
+ * blk_compact: makes @filename, which is overwritten, the same image as @blk without leaks and gaps. Nothing is decoded:
+ * BLK_O_NO_IO is enough, and no key is needed; names of backing files stay as they are, and need not be open.
+ * @progress: NULL: nobody asks
+ * Returns: false with @error: EUCLEAN where a check of the image finds errors (@filename is not touched then), ENOTSUP
+ * where the format cannot do it. After other failures @filename is empty.
+ */
+CAIRN_API bool blk_compact(BlockBackend *blk, const char *filename,
+                           const BlockCompactProgress *progress, GError **error);
+
 /*
  * Breakpoints of the first node below @blk whose driver has them ("blkdebug"): the next request that comes to @event stops
  * there until it is resumed. Outside coroutines, from any thread. ENOTSUP: no such node; ENOENT: no such tag.
@@ -354,6 +370,7 @@ enum {
     CAIRN_FORMAT_RESIZE   = 1 << 4,     /* blk_truncate() works */
     CAIRN_FORMAT_REBASE   = 1 << 5,     /* blk_change_backing_file() works */
     CAIRN_FORMAT_MEASURE  = 1 << 6,     /* blk_measure() works */
+    CAIRN_FORMAT_COMPACT  = 1 << 7,     /* blk_compact() works */
 };
 
 /** cairn_format_features: Returns: a mask of CAIRN_FORMAT_*, or -1 if @ctx has no driver named @format. */

@@ -185,6 +185,14 @@ struct BlockDriver {
     bool (*bdrv_measure)(const QDict *options, BlockBackend *source, BlockMeasure *measure,
                          GError **error);
 
+    /*
+     * Writes the same image into @file, which is empty and grows, without leaks and gaps and without decoding anything;
+     * what makes it an image of this format comes last, when all else is durable. A check has found no error in it just
+     * before. @progress: NULL: nobody asks; ECANCELED where it says so. Absent: ENOTSUP.
+     */
+    bool coroutine_fn (*bdrv_co_compact)(BlockDriverState *bs, BlockBackend *file,
+                                         const BlockCompactProgress *progress, GError **error);
+
     /* -- data -- */
     /* Bytes, or -errno. Absent: the file child's. */
     int64_t coroutine_fn (*bdrv_co_getlength)(BlockDriverState *bs);

@@ -371,6 +371,7 @@ const BlockDriver bdrv_qcow = {
     .bdrv_co_create = qcow_co_create,
     .bdrv_co_create_opts = qcow_co_create_opts,
     .bdrv_measure = qcow_measure,
+    .bdrv_co_compact = qcow_co_compact,
     .bdrv_co_getlength = qcow_co_getlength,
     .bdrv_co_preadv = qcow_co_preadv,
     .bdrv_co_pwritev = qcow_co_pwritev,

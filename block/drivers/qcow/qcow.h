@@ -438,7 +438,7 @@ bool qcow_change_backing_file(BlockDriverState *bs, const char *name, const char
 /* Of a format that may be recorded (qcow.c). */
 bool qcow_is_format(BlockDriverState *bs, const char *name);
 
-/* ---- status.c, check.c, create.c, measure.c, empty.c ---- */
+/* ---- status.c, check.c, create.c, measure.c, compact.c, empty.c ---- */
 int coroutine_fn qcow_co_block_status(BlockDriverState *bs, bool want_zero, int64_t offset,
                                       int64_t bytes, int64_t *pnum, int64_t *map,
                                       BlockDriverState **file);
@@ -450,6 +450,8 @@ bool coroutine_fn qcow_co_create_opts(const BlockCreateTarget *target, QDict *op
                                       GError **error);
 bool qcow_measure(const QDict *options, BlockBackend *source, BlockMeasure *measure,
                   GError **error);
+bool coroutine_fn qcow_co_compact(BlockDriverState *bs, BlockBackend *file,
+                                  const BlockCompactProgress *progress, GError **error);
 bool qcow_make_empty(BlockDriverState *bs, GError **error);
 
 /* Where the backing file's name ends; 0: there is none. */

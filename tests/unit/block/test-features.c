@@ -15,7 +15,7 @@ static void built_in(void)
     g_assert_cmpint(cairn_format_features(ctx, "qcow"), ==,
                     CAIRN_FORMAT_CREATE | CAIRN_FORMAT_BACKING | CAIRN_FORMAT_COMPRESS |
                     CAIRN_FORMAT_CHECK | CAIRN_FORMAT_RESIZE | CAIRN_FORMAT_REBASE |
-                    CAIRN_FORMAT_MEASURE);
+                    CAIRN_FORMAT_MEASURE | CAIRN_FORMAT_COMPACT);
 }
 
 static void unknown(void)
