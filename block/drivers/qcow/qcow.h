@@ -346,7 +346,10 @@ typedef enum QcowUse {
 /* For a file of @end bytes; NULL without memory. It shows one window at a time. */
 QcowUseMap *qcow_use_map_new(int64_t end);
 void qcow_use_map_free(QcowUseMap *map);
-/* The next window, empty; false past the end. The first call gives the first one. */
+/*
+ * The next window, empty; false if nothing that was named stands there. The first call gives the
+ * first one.
+ */
 bool qcow_use_map_next(QcowUseMap *map);
 bool qcow_use_map_is_first(const QcowUseMap *map);
 /* Header, name and L1. */
@@ -357,7 +360,10 @@ typedef enum QcowClash {
     QCOW_CLASH_WHOLE,           /* what is written in place belongs to another owner too */
 } QcowClash;
 QcowClash qcow_use_map_add(QcowUseMap *map, int64_t offset, int64_t bytes, QcowUse use);
-/* The next run of unnamed bytes at or after *@offset within the window; false: none. */
+/*
+ * The next run of unnamed bytes at or after *@offset, from the window on up to the next one; false:
+ * none. When everything has been named.
+ */
 bool qcow_use_map_next_free(QcowUseMap *map, int64_t *offset, int64_t *bytes);
 
 /* ---- read.c ---- */

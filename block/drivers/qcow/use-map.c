@@ -3,7 +3,8 @@
  * Which sectors of the file are named, and whether by more than one owner.
  *
  * Memory is bounded whatever the file's length: the map shows a window of it, and whoever fills it
- * walks the tables once for each window. Three bits a sector:
+ * walks the tables once for each window, naming everything each time. A window begins where
+ * something stands, so that a long file with little in it takes few. Three bits a sector:
  *   whole    belongs to a plain cluster or a table, or lies inside header, name or L1
  *   inner    lies wholly inside a stream
  *   touched  holds the first or last bytes of streams, or of header, name or L1
@@ -18,7 +19,9 @@
 struct QcowUseMap {
     int64_t end;                /* sectors of the file */
     int64_t from, to;           /* sectors of the window; to 0: before the first */
+    int64_t next;               /* the first one at or after to that is named */
     uint64_t *whole, *inner, *touched;
+    int64_t used_from, used_to; /* words of them that are not 0; none outside */
 };
 
 static size_t window_words(const QcowUseMap *map)
@@ -33,9 +36,9 @@ QcowUseMap *qcow_use_map_new(int64_t end)
 
     map->end = MAX(DIV_ROUND_UP(end, USE_SECTOR), 1);
     words = window_words(map);
-    map->whole = g_try_new(uint64_t, words);
-    map->inner = g_try_new(uint64_t, words);
-    map->touched = g_try_new(uint64_t, words);
+    map->whole = g_try_new0(uint64_t, words);
+    map->inner = g_try_new0(uint64_t, words);
+    map->touched = g_try_new0(uint64_t, words);
     if (!map->whole || !map->inner || !map->touched) {
         qcow_use_map_free(map);
         return NULL;
@@ -53,18 +56,27 @@ void qcow_use_map_free(QcowUseMap *map)
     }
 }
 
+static void window_clear(QcowUseMap *map)
+{
+    size_t bytes = (size_t)MAX(map->used_to - map->used_from, 0) * 8;
+
+    memset(map->whole + map->used_from, 0, bytes);
+    memset(map->inner + map->used_from, 0, bytes);
+    memset(map->touched + map->used_from, 0, bytes);
+    map->used_from = map->used_to = 0;
+}
+
 bool qcow_use_map_next(QcowUseMap *map)
 {
-    size_t bytes = window_words(map) * 8;
+    int64_t from = map->to ? map->next : 0;
 
-    if (map->to >= map->end) {
+    if (from >= map->end) {
         return false;
     }
-    map->from = map->to;
+    window_clear(map);
+    map->from = from;
     map->to = MIN(map->from + USE_WINDOW, map->end);
-    memset(map->whole, 0, bytes);
-    memset(map->inner, 0, bytes);
-    memset(map->touched, 0, bytes);
+    map->next = map->end;
     return true;
 }
 
@@ -100,10 +112,15 @@ static bool bits_any(const QcowUseMap *map, const uint64_t *bits, int64_t a, int
     return false;
 }
 
-static void bits_set(const QcowUseMap *map, uint64_t *bits, int64_t a, int64_t b)
+static void bits_set(QcowUseMap *map, uint64_t *bits, int64_t a, int64_t b)
 {
     a = MAX(a, map->from) - map->from;
     b = MIN(b, map->to) - map->from;
+    if (a >= b) {
+        return;
+    }
+    map->used_from = map->used_to ? MIN(map->used_from, a / 64) : a / 64;
+    map->used_to = MAX(map->used_to, (b - 1) / 64 + 1);
     for (int64_t w = a / 64; a < b && w <= (b - 1) / 64; w++) {
         bits[w] |= word_mask(w, a, b);
     }
@@ -144,6 +161,9 @@ QcowClash qcow_use_map_add(QcowUseMap *map, int64_t offset, int64_t bytes, QcowU
     if (bytes <= 0) {
         return QCOW_CLASH_NONE;
     }
+    if (b > map->to) {
+        map->next = MIN(map->next, MAX(a, map->to));
+    }
     if (use == QCOW_USE_WHOLE) {
         return use_add_whole(map, a, b);
     }
@@ -161,31 +181,46 @@ void qcow_use_map_add_fixed(QcowUseMap *map, const QcowState *s)
     }
 }
 
-bool qcow_use_map_next_free(QcowUseMap *map, int64_t *offset, int64_t *bytes)
+static uint64_t window_word(const QcowUseMap *map, int64_t w)
 {
-    int64_t i = MAX(*offset / USE_SECTOR, map->from) - map->from;
-    int64_t n = map->to - map->from, from;
+    return map->whole[w] | map->inner[w] | map->touched[w];
+}
+
+/* The first sector of the window from @i on that is named, or not; the window's length: none. */
+static int64_t window_find(const QcowUseMap *map, int64_t i, bool is_named)
+{
+    int64_t n = map->to - map->from;
+    uint64_t dull = is_named ? 0 : UINT64_MAX;
 
     while (i < n) {
-        uint64_t used = map->whole[i / 64] | map->inner[i / 64] | map->touched[i / 64];
+        uint64_t word = i / 64 < map->used_to ? window_word(map, i / 64) : 0;
 
-        if (used == UINT64_MAX) {
+        if (is_named && i / 64 >= map->used_to) {
+            return n;
+        }
+        if (word == dull) {
             i = (i / 64 + 1) * 64;
-        } else if (used >> (i % 64) & 1) {
-            i++;
+        } else if ((word >> (i % 64) & 1) == is_named) {
+            return i;
         } else {
-            break;
+            i++;
         }
     }
-    if (i >= n) {
+    return n;
+}
+
+bool qcow_use_map_next_free(QcowUseMap *map, int64_t *offset, int64_t *bytes)
+{
+    int64_t n = map->to - map->from, stop = map->next - map->from;
+    int64_t i = MAX(*offset / USE_SECTOR, map->from) - map->from, end;
+
+    i = i < n ? window_find(map, i, false) : i;
+    if (i >= stop) {
         return false;
     }
-    for (from = i; i < n; i++) {
-        if ((map->whole[i / 64] | map->inner[i / 64] | map->touched[i / 64]) >> (i % 64) & 1) {
-            break;
-        }
-    }
-    *offset = (map->from + from) * USE_SECTOR;
-    *bytes = (i - from) * USE_SECTOR;
+    end = i < n ? window_find(map, i, true) : n;
+    end = end >= n ? stop : end;        /* between two windows nothing is named */
+    *offset = (map->from + i) * USE_SECTOR;
+    *bytes = (end - i) * USE_SECTOR;
     return true;
 }
