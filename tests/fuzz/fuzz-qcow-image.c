@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A whole image from hostile bytes: opened, checked, read, written, flushed and read again. Whatever it says,
- * what is written through it must be read back, and nothing may crash.
+ * A whole image from hostile bytes: opened, checked, read, written, flushed and read again, and for half of the
+ * inputs repaired and resized before. Whatever it says, what is written through it must be read back, a repair must
+ * leave what it says it leaves, new space must read as zeros, and nothing may crash.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -9,6 +10,8 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+#include "util/cutils.h"
 
 #define MAX_READ (1 << 16)      /* bytes: an input is about 4 KiB */
 
@@ -39,6 +42,31 @@ static void write_some(BlockBackend *blk, uint8_t *buf)
     blk_flush(blk);
 }
 
+static void repair(BlockBackend *blk)
+{
+    BlockCheckResult first = { 0 }, second = { 0 };
+    BlockCheckFix fix = BLOCK_CHECK_FIX_LEAKS | BLOCK_CHECK_FIX_ERRORS;
+
+    if (blk_check(blk, &first, fix, NULL) && blk_check(blk, &second, BLOCK_CHECK_FIX_NONE, NULL)) {
+        g_assert_cmpint(second.corruptions, ==, first.corruptions);
+    }
+}
+
+static void resize(BlockBackend *blk, uint8_t *buf)
+{
+    int64_t length = blk_getlength(blk);
+
+    if (length > INT64_MAX / 2 || !blk_truncate(blk, length + 65536, PREALLOC_MODE_OFF, NULL)) {
+        return;
+    }
+    for (int64_t at = length; at < length + 65536; at += 4096) {
+        g_assert_cmpint(blk_pread(blk, at, 4096, buf), ==, 0);
+        g_assert_true(cairn_buffer_is_zero(buf, 4096));
+    }
+    blk_truncate(blk, length / 2, PREALLOC_MODE_OFF, NULL);
+    blk_change_backing_file(blk, "backing", "raw", NULL);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     static CairnContext *ctx;       /* one for all inputs: its worker threads are dear */
@@ -59,6 +87,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     if (blk) {
         blk_check(blk, &result, BLOCK_CHECK_FIX_NONE, NULL);
         read_all(blk, buf);
+        if (data[bytes - 1] & 1) {         /* an image has a header at least */
+            repair(blk);
+            resize(blk, buf);
+        }
         write_some(blk, buf);
         blk_close(blk);
     }
