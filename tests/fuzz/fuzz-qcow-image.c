@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A whole image from hostile bytes: opened, checked, read, written, flushed and read again, and for half of the
- * inputs repaired and resized before. Whatever it says, what is written through it must be read back, a repair must
- * leave what it says it leaves, new space must read as zeros, and nothing may crash.
+ * A whole image from hostile bytes: opened, checked, read, written, flushed and read again, and for
+ * half of the inputs repaired and resized before. Whatever it says, what is written through it must
+ * be read back, a repair must leave what it says it leaves, new space must read as zeros, and
+ * nothing may crash.
  */
 #include "tests/fuzz/fuzz.h"
 

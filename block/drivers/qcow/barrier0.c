@@ -214,7 +214,7 @@ typedef struct Scan {
     uint64_t *entries;          /* of the L2 table at hand */
 } Scan;
 
-/* The first byte at or after @from of something that stands at @offset; else @next, found before. */
+/* The lower one of @next, found before, and the first byte at or after @from of what is there. */
 static int64_t scan_next(int64_t from, int64_t next, int64_t offset, int64_t bytes)
 {
     return offset + bytes > from ? MIN(next, MAX(offset, from)) : next;

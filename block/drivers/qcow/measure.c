@@ -32,7 +32,7 @@ static int64_t measure_file(const QcowPlan *plan, int64_t tables, int64_t cluste
     return clusters ? MAX(end, plan->file_bytes) : plan->file_bytes;
 }
 
-/* With a backing file of its own the target leaves out what the source's top layer does not hold. */
+/* A target with a backing file of its own leaves out what the source's top layer does not hold. */
 static int measure_status(const QcowPlan *plan, BlockBackend *source, int64_t offset,
                           int64_t bytes, BlockStatus *status, bool *is_written)
 {

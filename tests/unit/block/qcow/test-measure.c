@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The length of a file, told before it is made: sources are really converted, and the lengths compared. */
+/* The length of a file, told before it is made; sources are converted, and the lengths compared. */
 #include <cairn/job.h>
 
 #include <glib/gstdio.h>

@@ -122,7 +122,7 @@ static void test_syncs_visible(void)
 
 /* ---- growing ---- */
 
-/* Garbage behind the disk's end in its last cluster, entries behind it, and in the L1 table's room. */
+/* Garbage after the disk's end: in its last cluster, its last table, and the L1 table's room. */
 static MemDisk *image_with_strays(void)
 {
     MemDisk *d = image_new(SMALL + 1024, 9, 6);
