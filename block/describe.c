@@ -67,7 +67,7 @@ static QList *describe_features(CairnContext *ctx, const BlockDriver *drv)
         { CAIRN_FORMAT_CREATE, "create" }, { CAIRN_FORMAT_BACKING, "backing" },
         { CAIRN_FORMAT_COMPRESS, "compress" }, { CAIRN_FORMAT_CHECK, "check" },
         { CAIRN_FORMAT_RESIZE, "resize" }, { CAIRN_FORMAT_REBASE, "rebase" },
-        { CAIRN_FORMAT_MEASURE, "measure" },
+        { CAIRN_FORMAT_MEASURE, "measure" }, { CAIRN_FORMAT_COMPACT, "compact" },
     };
     int features = cairn_format_features(ctx, drv->format_name);
     QList *list = qlist_new();

@@ -3,6 +3,7 @@
 them; " ;; " separates steps. A case's name is its text."""
 
 import cases_copy
+import cases_graph
 import cases_manage
 import cases_options
 
@@ -795,8 +796,8 @@ convert -m 0 nope
 
 GROUPS = {
     "global": GLOBAL, "create": CREATE, "info": INFO, "check": CHECK, "map": MAP,
-    "compare": COMPARE, "convert": CONVERT, **cases_copy.GROUPS, **cases_manage.GROUPS,
-    **cases_options.GROUPS,
+    "compare": COMPARE, "convert": CONVERT, **cases_copy.GROUPS, **cases_graph.GROUPS,
+    **cases_manage.GROUPS, **cases_options.GROUPS,
 }
 
 

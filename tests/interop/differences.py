@@ -10,6 +10,7 @@ ADDED_LINES: (part, pattern, reason): whole lines that Cairn adds anywhere; they
 comparison. One that no case shows fails a full run."""
 
 import differences_copy
+import differences_graph
 import differences_manage
 import differences_options
 
@@ -202,6 +203,7 @@ DIFFERENCES = {
         "why": "an option without effect is warned of",
         "stderr": r"qemu-img: warning: -o size= has no effect: .*\n"},
     **differences_copy.DIFFERENCES,
+    **differences_graph.DIFFERENCES,
     **differences_manage.DIFFERENCES,
     **differences_options.DIFFERENCES,
 }

@@ -29,6 +29,8 @@ static const char help_head[] =
     " [-r [leaks | all]] [-T src_cache] [-U] filename\n"
     "  commit [--object objectdef] [--image-opts] [-b base] [-d] [-f fmt] [-p] [--progress=pfmt]"
     " [-q] [-r rate_limit] [-t cache] filename\n"
+    "  compact [--object objectdef] [-f fmt] [-p] [--progress=pfmt] [-q] filename"
+    " [new_filename]\n"
     "  compare [--object objectdef] [--image-opts] [-f fmt] [-F fmt] [-T src_cache] [-p]"
     " [--progress=pfmt] [-q] [-s] [-U] filename1 filename2\n"
     "  convert [--object objectdef] [--image-opts] [--target-image-opts] [--target-is-zero]"

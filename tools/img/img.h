@@ -17,9 +17,9 @@ typedef struct Img {
 /* Returns: the exit status; with @error set, main prints it (a status of 0 then becomes 1). */
 typedef int ImgCommandFunc(Img *img, int argc, char **argv, GError **error);
 
-ImgCommandFunc img_amend, img_bench, img_bitmap, img_check, img_commit, img_compare, img_convert,
-               img_create, img_dd, img_drivers, img_explain, img_info, img_map, img_measure,
-               img_rebase, img_resize, img_snapshot;
+ImgCommandFunc img_amend, img_bench, img_bitmap, img_check, img_commit, img_compact, img_compare,
+               img_convert, img_create, img_dd, img_drivers, img_explain, img_info, img_map,
+               img_measure, img_rebase, img_resize, img_snapshot;
 
 /* What is printed by --help (help.c). */
 void img_print_help(CairnContext *ctx);

@@ -20,6 +20,7 @@ static const struct {
     { "bitmap", img_bitmap },
     { "check", img_check },
     { "commit", img_commit },
+    { "compact", img_compact },
     { "compare", img_compare },
     { "convert", img_convert },
     { "create", img_create },

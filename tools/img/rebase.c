@@ -94,6 +94,7 @@ static BlockBackend *rebase_open_image(Img *img, const RebaseArgs *args, GError 
     }
     flags |= args->unsafe ? BLK_O_NO_BACKING | BLK_O_NO_IO : 0;
     image = img_image(&args->common, args->filename, flags);
+    image.flags &= ~BLK_O_FORCE_SHARE;  /* -U is about what is only read */
     return img_open(img, &image, error);
 }
 
@@ -114,7 +115,8 @@ static BlockBackend *rebase_open_backing(Img *img, const RebaseArgs *args, Block
 {
     g_autofree char *path = rebase_backing_path(args, blk);
     ToolImage image = {
-        .name = path, .format = args->backing_format, .flags = BLK_O_SHARE_WRITE,
+        .name = path, .format = args->backing_format,
+        .flags = BLK_O_SHARE_WRITE | (args->common.force_share ? BLK_O_FORCE_SHARE : 0),
     };
     BlockBackend *backing;
 

@@ -355,16 +355,26 @@ bool img_stage_claim(ImgStage *stage, Img *img, GError **error)
 
 /* ---- the work ------------------------------------------------------------------------- */
 
+void img_stage_release(ImgStage *stage)
+{
+    g_clear_pointer(&stage->held, blk_unref);
+}
+
+void img_stage_created(ImgStage *stage)
+{
+    if (!stage->is_begun && stage->kind != IMG_STAGE_DIRECT) {
+        stage->is_begun = true;
+        stage_arm(stage);
+    }
+}
+
 bool img_stage_create(ImgStage *stage, BlockCreate *create, GError **error)
 {
     if (!blk_create_run_at(create, stage->path, error)) {
         img_stage_explain(stage, error);
         return false;
     }
-    if (!stage->is_begun && stage->kind != IMG_STAGE_DIRECT) {
-        stage->is_begun = true;
-        stage_arm(stage);
-    }
+    img_stage_created(stage);
     return true;
 }
 

@@ -45,6 +45,11 @@ bool img_stage_claim(ImgStage *stage, Img *img, GError **error);
 
 /* Makes the image at stage->path. */
 bool img_stage_create(ImgStage *stage, BlockCreate *create, GError **error);
+/* Or the caller does, and tells that it has begun. */
+void img_stage_created(ImgStage *stage);
+
+/* For who reads the old file while the new one is made: its own locks keep others out from here on. */
+void img_stage_release(ImgStage *stage);
 
 /* Whether the image is made in another folder than the one in which the user sees it. */
 bool img_stage_is_elsewhere(const ImgStage *stage);
