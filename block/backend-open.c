@@ -289,13 +289,7 @@ bool bdrv_has_zero_init(BlockDriverState *bs)
 /* The image below all filters, or NULL. */
 static BlockDriverState *blk_image_node(BlockBackend *blk)
 {
-    BlockDriverState *bs = blk_root_node(blk);
-    BdrvChild *below;
-
-    while (bs && (below = bdrv_filtered_child(bs))) {
-        bs = below->bs;
-    }
-    return bs;
+    return bdrv_skip_filters(blk_root_node(blk));
 }
 
 bool blk_is_encrypted(BlockBackend *blk)

@@ -24,12 +24,9 @@ bool blk_change_backing_file(BlockBackend *blk, const char *name, const char *fo
                              GError **error)
 {
     CTL_LOCK_GUARD(blk->ctx);
-    BlockDriverState *bs = blk->root ? blk->root->bs : NULL;
+    BlockDriverState *bs = blk->root ? bdrv_skip_filters(blk->root->bs) : NULL;
     bool ok;
 
-    while (bs && bdrv_filtered_child(bs)) {
-        bs = bdrv_filtered_child(bs)->bs;
-    }
     if (!change_check(blk, bs, error)) {
         return false;
     }

@@ -16,9 +16,7 @@ static BlockDriverState *check_root(BlockBackend *blk, bool want_write, GError *
         return NULL;
     }
     /* A filter has nothing of its own to look at. */
-    while (bdrv_filtered_child(bs)) {
-        bs = bdrv_filtered_child(bs)->bs;
-    }
+    bs = bdrv_skip_filters(bs);
     if (want_write && (bs->read_only || !(blk->perm & BLK_PERM_WRITE))) {
         cairn_set_error(error, EROFS, "Block node is read-only");
         return NULL;

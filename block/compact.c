@@ -81,9 +81,7 @@ static BlockDriverState *compact_root(BlockBackend *blk, GError **error)
         cairn_set_error(error, ENOMEDIUM, "The image is closed");
         return NULL;
     }
-    while (bdrv_filtered_child(bs)) {
-        bs = bdrv_filtered_child(bs)->bs;
-    }
+    bs = bdrv_skip_filters(bs);
     if (!bs->drv->bdrv_co_compact) {
         cairn_set_error(error, ENOTSUP, "Images of format '%s' cannot be compacted",
                         bs->drv->format_name);

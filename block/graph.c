@@ -142,6 +142,33 @@ BdrvChild *bdrv_find_child(BlockDriverState *bs, const char *name)
     return NULL;
 }
 
+BdrvChild *bdrv_filtered_child(BlockDriverState *bs)
+{
+    GPtrArray *children = bs->priv->children;
+
+    if (!bs->drv->is_filter) {
+        return NULL;
+    }
+    for (guint i = 0; i < children->len; i++) {
+        BdrvChild *child = g_ptr_array_index(children, i);
+
+        if (child->role & BDRV_CHILD_FILTERED) {
+            return child;
+        }
+    }
+    return bs->file;
+}
+
+BlockDriverState *bdrv_skip_filters(BlockDriverState *bs)
+{
+    BdrvChild *below;
+
+    while (bs && (below = bdrv_filtered_child(bs))) {
+        bs = below->bs;
+    }
+    return bs;
+}
+
 static void graph_visit(BlockDriverState *bs, GHashTable *seen, GPtrArray *order)
 {
     if (!g_hash_table_add(seen, bs)) {

@@ -11,23 +11,6 @@
  */
 #include "block/io-int.h"
 
-BdrvChild *bdrv_filtered_child(BlockDriverState *bs)
-{
-    GPtrArray *children = bs->priv->children;
-
-    if (!bs->drv->is_filter) {
-        return NULL;
-    }
-    for (guint i = 0; i < children->len; i++) {
-        BdrvChild *child = g_ptr_array_index(children, i);
-
-        if (child->role & BDRV_CHILD_FILTERED) {
-            return child;
-        }
-    }
-    return bs->file;
-}
-
 int coroutine_fn io_driver_preadv(BlockDriverState *bs, int64_t offset, int64_t bytes,
                                   const IOVector *iov, int flags)
 {

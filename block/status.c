@@ -185,13 +185,9 @@ int coroutine_fn bdrv_co_block_status(BdrvChild *child, bool want_zero, int64_t 
 /* The layer below, or NULL where @offset is beyond it. -errno. */
 static int coroutine_fn status_next_layer(BlockDriverState **bs, int64_t offset)
 {
-    BlockDriverState *layer = *bs;
-    BdrvChild *child;
+    BlockDriverState *layer = bdrv_skip_filters(*bs);
     int uncovered;
 
-    while ((child = bdrv_filtered_child(layer))) {
-        layer = child->bs;
-    }
     *bs = NULL;
     uncovered = status_is_uncovered(layer, offset);
     if (uncovered < 0) {

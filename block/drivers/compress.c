@@ -13,17 +13,6 @@
 
 /* ---- open ------------------------------------------------------------------------- */
 
-/* The image below all filters. */
-static BlockDriverState *compress_image(BlockDriverState *bs)
-{
-    BdrvChild *below;
-
-    while ((below = bdrv_filtered_child(bs))) {
-        bs = below->bs;
-    }
-    return bs;
-}
-
 static bool compress_open(BlockDriverState *bs, QDict *opts, int flags, GError **error)
 {
     const BlockDriverState *image;
@@ -31,7 +20,7 @@ static bool compress_open(BlockDriverState *bs, QDict *opts, int flags, GError *
     if (!bdrv_open_child(bs, "file", BDRV_CHILD_FILTERED | BDRV_CHILD_PRIMARY, error)) {
         return false;
     }
-    image = compress_image(bs);
+    image = bdrv_skip_filters(bs);
     if (!image->drv->bdrv_co_pwritev_compressed) {
         cairn_set_error(error, ENOTSUP, "Compression is not supported for underlying format: %s",
                         image->drv->format_name);

@@ -22,19 +22,6 @@ typedef struct CopyOnReadState {
     int64_t cluster_size;       /* of the image; set by refresh_limits */
 } CopyOnReadState;
 
-/* ---- the chain ----------------------------------------------------------------- */
-
-/* The image below all filters. */
-static BlockDriverState *cor_image(BlockDriverState *bs)
-{
-    BdrvChild *below;
-
-    while ((below = bdrv_filtered_child(bs))) {
-        bs = below->bs;
-    }
-    return bs;
-}
-
 /* ---- open ------------------------------------------------------------------------ */
 
 static bool cor_check_bottom(BlockDriverState *bs, const char *bottom, GError **error)
@@ -102,8 +89,8 @@ static void cor_child_perm(BlockDriverState *bs, BdrvChild *child, BdrvChildRole
 /* A bottom that has left the chain is no limit that anybody could keep: then nothing is copied. */
 static bool cor_has_bottom(const CopyOnReadState *s, BdrvChild *layer)
 {
-    while (layer && strcmp(cor_image(layer->bs)->node_name, s->bottom) != 0) {
-        layer = cor_image(layer->bs)->backing;
+    while (layer && strcmp(bdrv_skip_filters(layer->bs)->node_name, s->bottom) != 0) {
+        layer = bdrv_skip_filters(layer->bs)->backing;
     }
     return layer != NULL;
 }
@@ -118,7 +105,7 @@ static int coroutine_fn cor_is_below(const CopyOnReadState *s, BdrvChild *layer,
                                      int64_t *n)
 {
     while (layer) {
-        BlockDriverState *image = cor_image(layer->bs);
+        BlockDriverState *image = bdrv_skip_filters(layer->bs);
         int64_t run;
         int flags = bdrv_co_block_status(layer, false, offset, *n, &run, NULL, NULL);
 
@@ -147,7 +134,7 @@ static int coroutine_fn cor_is_below(const CopyOnReadState *s, BdrvChild *layer,
 static int coroutine_fn cor_wants(BlockDriverState *bs, int64_t offset, int64_t *n)
 {
     CopyOnReadState *s = bs->opaque;
-    BlockDriverState *image = cor_image(bs);
+    BlockDriverState *image = bdrv_skip_filters(bs);
     int flags = bdrv_co_block_status(bs->file, false, offset, *n, n, NULL, NULL);
     int64_t length;
 

@@ -75,12 +75,8 @@ static bool commit_pivot(CommitJob *c, GError **error)
 
 static bool commit_empty(CommitJob *c, GError **error)
 {
-    BlockDriverState *bs = c->top;
-    BdrvChild *below;
+    BlockDriverState *bs = bdrv_skip_filters(c->top);
 
-    while ((below = bdrv_filtered_child(bs))) {
-        bs = below->bs;
-    }
     return bs->drv->bdrv_make_empty(bs, error);
 }
 
@@ -118,12 +114,8 @@ static const JobDriver commit_driver = {
 
 static bool commit_check_end(CommitJob *c, GError **error)
 {
-    BlockDriverState *bs = c->top;
-    BdrvChild *below;
+    BlockDriverState *bs = bdrv_skip_filters(c->top);
 
-    while ((below = bdrv_filtered_child(bs))) {
-        bs = below->bs;
-    }
     if (c->end == BLOCK_COMMIT_EMPTY && job_backing_of(c->top) != c->base) {
         cairn_set_error(error, EINVAL, "'%s' cannot be emptied: layers between it and '%s' would "
                         "show older data", c->top->filename, c->base->filename);

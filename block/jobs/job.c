@@ -143,11 +143,7 @@ void job_backend_exempt_end(BlockBackend *blk)
 
 BlockDriverState *job_backing_of(BlockDriverState *bs)
 {
-    BdrvChild *below;
-
-    while ((below = bdrv_filtered_child(bs))) {
-        bs = below->bs;
-    }
+    bs = bdrv_skip_filters(bs);
     return bs->backing ? bs->backing->bs : NULL;
 }
 
@@ -155,13 +151,9 @@ BlockDriverState *job_backing_of(BlockDriverState *bs)
 static bool chain_is_named(BlockDriverState *above, BlockDriverState *bs, const char *name)
 {
     g_autofree char *path = NULL, *own = NULL;
-    BdrvChild *below;
 
-    while ((below = bdrv_filtered_child(above))) {
-        above = below->bs;
-    }
     if (!strcmp(bs->node_name, name) || !strcmp(bs->filename, name)
-        || !g_strcmp0(above->backing_file, name)) {
+        || !g_strcmp0(bdrv_skip_filters(above)->backing_file, name)) {
         return true;
     }
     if (!bs->exact_filename[0] || path_has_protocol(name) || path_has_protocol(bs->filename)) {
@@ -214,11 +206,7 @@ int job_depth_of(BlockDriverState *top, BlockDriverState *base)
 static void chain_count(BlockDriverState *top, BlockDriverState *base, int change)
 {
     for (BlockDriverState *bs = top; bs && bs != base; bs = job_backing_of(bs)) {
-        BdrvChild *below;
-
-        while ((below = bdrv_filtered_child(bs))) {
-            bs = below->bs;
-        }
+        bs = bdrv_skip_filters(bs);
         if (bs->backing) {
             bs->backing->frozen += change;
         }

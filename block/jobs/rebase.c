@@ -234,17 +234,13 @@ bool block_rebase(BlockBackend *blk, BlockBackend *backing, const BlockRebaseOpt
                   GError **error)
 {
     BlockDriverState *bs;
-    BdrvChild *below;
     bool ok;
 
     if (options->change_name_only) {
         return blk_change_backing_file(blk, options->backing_name, options->backing_format, error);
     }
     CTL_LOCK_GUARD(blk->ctx);
-    bs = blk->root ? blk->root->bs : NULL;
-    while (bs && (below = bdrv_filtered_child(bs))) {
-        bs = below->bs;
-    }
+    bs = blk->root ? bdrv_skip_filters(blk->root->bs) : NULL;
     if (!rebase_check(blk, backing, bs, error)) {
         return false;
     }

@@ -93,17 +93,6 @@ static bool coroutine_fn stream_run(BlockJob *job, GError **error)
 
 /* ---- the end ---- */
 
-static BlockDriverState *stream_image(const StreamJob *s)
-{
-    BlockDriverState *bs = s->top;
-    BdrvChild *below;
-
-    while ((below = bdrv_filtered_child(bs))) {
-        bs = below->bs;
-    }
-    return bs;
-}
-
 static void stream_let_go(StreamJob *s)
 {
     if (s->blk) {
@@ -129,7 +118,7 @@ static void stream_clean(BlockJob *job)
 
 static bool stream_settle(StreamJob *s, GError **error)
 {
-    BlockDriverState *bs = stream_image(s);
+    BlockDriverState *bs = bdrv_skip_filters(s->top);
     const char *format = s->base ? s->base->drv->format_name : NULL;
     int ret = bdrv_flush_bs(s->top);
 
@@ -163,7 +152,7 @@ static const JobDriver stream_driver = {
 
 static bool stream_check(StreamJob *s, GError **error)
 {
-    const BlockDriverState *bs = stream_image(s);
+    const BlockDriverState *bs = bdrv_skip_filters(s->top);
 
     if (bs->read_only) {
         cairn_set_error(error, EROFS, "Block node is read-only");

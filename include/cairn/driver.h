@@ -281,6 +281,8 @@ CAIRN_API int bdrv_count_children(BlockDriverState *bs, const char *name, GError
 
 /** bdrv_filtered_child: the child that a filter passes requests on to; NULL: the node is no filter. */
 CAIRN_API BdrvChild *bdrv_filtered_child(BlockDriverState *bs);
+/** bdrv_skip_filters: the node below all filters; @bs itself if it is none, or NULL. */
+CAIRN_API BlockDriverState *bdrv_skip_filters(BlockDriverState *bs);
 
 /** bdrv_default_perms: the usual needs of filters, formats and backing files, by @role. */
 CAIRN_API void bdrv_default_perms(BlockDriverState *bs, BdrvChild *child,
