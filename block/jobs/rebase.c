@@ -5,8 +5,9 @@
  * 1. What the image does not hold itself is compared: where the new backing file would show other
  *    bytes, the old ones are written into the image. They read the same through the old backing
  *    file, so until the new name is recorded nothing has changed.
- * 2. The name is recorded after all that was copied, by the driver's own order of writes.
- * 3. All other requests wait meanwhile.
+ * 2. Writes are made in the order of their offsets, so that an image that appends stays in order.
+ * 3. The name is recorded after all that was copied, by the driver's own order of writes.
+ * 4. All other requests wait meanwhile.
  */
 #include <cairn/job.h>
 
@@ -127,9 +128,18 @@ static int coroutine_fn rebase_work(Pipeline *pipe, PipelineItem *item)
         ret = rebase_read_new(r, item, old + REBASE_BYTES);
     }
     if (ret >= 0) {
+        ret = pipeline_wait_turn(item);
+    }
+    if (ret >= 0) {
         ret = rebase_copy(r, item, old, old + REBASE_BYTES);
     }
-    return ret < 0 ? ret : job_control_advance(&r->control, item->bytes);
+    if (ret >= 0) {
+        ret = job_control_advance(&r->control, item->bytes);
+    }
+    if (ret >= 0) {
+        pipeline_end_turn(item);
+    }
+    return ret;
 }
 
 static bool rebase_run(Rebase *r, GError **error)

@@ -168,7 +168,7 @@ map --output=json null-co://
 map --output=json --image-opts {NULL},read-zeroes=on
 map --output=json --image-opts driver=raw,file.{NULL.replace(",", ",file.")}
 map --output=json --image-opts driver=null-co,size=1000
-compare null-co:// null-aio://
+compare --image-opts driver=null-co,read-zeroes=on driver=null-aio,read-zeroes=on
 check null-co://
 create -f raw null-co:// 1M
 create -f null-co a 1M
