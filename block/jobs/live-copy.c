@@ -3,7 +3,7 @@
  * Copying while the source is written to.
  *
  * 1. A range is taken from the marks before it is read, and a write marks before it completes
- *    (block/dirty.c): whatever a read misses is marked again.
+ *    (block/io/dirty.c): whatever a read misses is marked again.
  * 2. A pass takes each range once, in ascending order, and ends before the next begins: no older
  *    content is ever written over a newer one.
  * 3. The last pass runs while all other requests wait, so nothing is marked after it.

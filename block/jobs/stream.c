@@ -4,7 +4,7 @@
  * file.
  *
  * 1. Nothing that a guest reads changes, at any time: each range is copied up on its own
- *    (block/copy-up.c), while the guest writes elsewhere.
+ *    (block/io/copy-up.c), while the guest writes elsewhere.
  * 2. The image records its new backing file only after all that was copied is durable; only then
  *    the graph changes.
  */

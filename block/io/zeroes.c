@@ -9,7 +9,7 @@
  * 4. A filter that has nothing to say to writes is not there. One that changes them, but has no
  *    callback for zeros, gets them as bytes.
  */
-#include "block/io-int.h"
+#include "block/io/io-int.h"
 
 #include <errno.h>
 

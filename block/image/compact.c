@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "block/create-int.h"
+#include "block/image/create-int.h"
 
 static const char *compact_path(const char *name)
 {

@@ -6,7 +6,7 @@
  *
  * Guarded writes serialise (overlap.c): two of them cannot put one half of a magic each.
  */
-#include "block/io-int.h"
+#include "block/io/io-int.h"
 
 #include <errno.h>
 

@@ -5,7 +5,7 @@
  */
 #include "io-driver.h"
 
-#include "jobs/overlay-driver.h"
+#include "overlay-driver.h"
 
 typedef struct ThickState {
     gint reads, writes, zeroes, compressed;

@@ -9,7 +9,7 @@
  * 3. cache.no-flush leaves out the host's sync (that of protocol nodes), never a format's own order
  *    of writes.
  */
-#include "block/io-int.h"
+#include "block/io/io-int.h"
 
 static int coroutine_fn flush_children(BlockDriverState *bs)
 {

@@ -10,7 +10,7 @@
  *    what is read for it between pwritev_rmw_* and pwritev_rmw_after_*.
  * 5. A filter without a callback of its own is not there: the node below does all this.
  */
-#include "block/io-int.h"
+#include "block/io/io-int.h"
 
 #include <errno.h>
 

@@ -3,7 +3,7 @@
  * Discards: a hint. Without discard=unmap, or where the driver cannot, nothing happens, with
  * success. Only whole units inside the range are passed on; the last unit of a node may be short.
  */
-#include "block/io-int.h"
+#include "block/io/io-int.h"
 
 #include <errno.h>
 

@@ -9,7 +9,7 @@
  * 4. A filter without a callback of its own is not there: what is not aligned is brought into form
  *    by the node below.
  */
-#include "block/io-int.h"
+#include "block/io/io-int.h"
 
 int coroutine_fn io_driver_preadv(BlockDriverState *bs, int64_t offset, int64_t bytes,
                                   const IOVector *iov, int flags)

@@ -6,7 +6,7 @@
  * target's side to the one that takes them; each driver on the way moves its offset. Whoever cannot
  * go on says -ENOTSUP, with nothing changed, and the caller reads and writes.
  */
-#include "block/io-int.h"
+#include "block/io/io-int.h"
 
 #include <errno.h>
 

@@ -11,7 +11,7 @@
  */
 #include <errno.h>
 
-#include "block/create-int.h"
+#include "block/image/create-int.h"
 
 typedef struct CreateRun {
     BlockCreateTarget target;   /* first: the driver hands it back */

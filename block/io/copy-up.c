@@ -10,7 +10,7 @@
  *    claimed in each of them, from above to below, as a guest's write would come, so the two
  *    never wait for each other.
  */
-#include "block/io-int.h"
+#include "block/io/io-int.h"
 
 #include <errno.h>
 

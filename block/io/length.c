@@ -9,7 +9,7 @@
  * 2. Requests are checked against the length rounded up to 512: a raw file of 700 bytes is a disk
  *    of 1024.
  */
-#include "block/io-int.h"
+#include "block/io/io-int.h"
 
 #define LENGTH_MAX (INT64_MAX - MiB)    /* rounding up to any alignment stays below 2^63 */
 

@@ -8,7 +8,7 @@
  *    zeros are not ALLOCATED, and their depth is that of the lowest layer that covers them. A node
  *    without backing files that says nothing of a range is taken at its word.
  */
-#include "block/io-int.h"
+#include "block/io/io-int.h"
 
 #include <errno.h>
 

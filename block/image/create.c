@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "block/create-int.h"
+#include "block/image/create-int.h"
 
 /* ---- options ------------------------------------------------------------ */
 

@@ -2,7 +2,7 @@
 /* copy-on-read: what is read becomes the image's own, and no write is lost to it. */
 #include "io-driver.h"
 
-#include "jobs/overlay-driver.h"
+#include "overlay-driver.h"
 
 /* "stop": a filter that lets a copy wait at the event cor_write, between its read and its write. */
 typedef struct StopState {

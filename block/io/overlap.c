@@ -13,7 +13,7 @@
  * 4. A write that a coroutine makes inside a range that it has claimed itself (copy-up.c) is part
  *    of that claim.
  */
-#include "block/io-int.h"
+#include "block/io/io-int.h"
 
 void bdrv_node_io_init(BlockDriverState *bs)
 {
