@@ -31,15 +31,22 @@ CairnContext *cairn_context_ref(CairnContext *ctx)
     return ctx;
 }
 
+void cairn_context_stop_workers(CairnContext *ctx)
+{
+    ctx = ctx ? ctx : cairn_context_default();
+    if (ctx->io_pool) {
+        worker_pool_stop(ctx->io_pool);
+    }
+    if (ctx->cpu_pool) {
+        worker_pool_stop(ctx->cpu_pool);
+    }
+}
+
 static void context_free(CairnContext *ctx)
 {
     g_assert(g_hash_table_size(ctx->nodes) == 0 && ctx->backends->len == 0);
-    if (ctx->io_pool) {
-        worker_pool_free(ctx->io_pool);
-    }
-    if (ctx->cpu_pool) {
-        worker_pool_free(ctx->cpu_pool);
-    }
+    worker_pool_free(ctx->io_pool);
+    worker_pool_free(ctx->cpu_pool);
     cairn_secrets_unref(ctx->secrets);
     g_hash_table_unref(ctx->objects);
     g_ptr_array_unref(ctx->drivers);

@@ -113,21 +113,27 @@ void worker_pool_set_idle_time(WorkerPool *pool, int64_t idle_us)
     g_mutex_unlock(&pool->lock);
 }
 
-void worker_pool_free(WorkerPool *pool)
+void worker_pool_stop(WorkerPool *pool)
 {
-    if (!pool) {
-        return;
-    }
     g_mutex_lock(&pool->lock);
     pool->is_stopping = true;
     g_cond_broadcast(&pool->has_work);
     while (pool->thread_count > 0) {
         g_cond_wait(&pool->has_ended, &pool->lock);
     }
+    pool->is_stopping = false;
     g_mutex_unlock(&pool->lock);
     if (pool->ended) {
-        g_thread_join(pool->ended);
+        g_thread_join(g_steal_pointer(&pool->ended));
     }
+}
+
+void worker_pool_free(WorkerPool *pool)
+{
+    if (!pool) {
+        return;
+    }
+    worker_pool_stop(pool);
     g_cond_clear(&pool->has_work);
     g_cond_clear(&pool->has_ended);
     g_mutex_clear(&pool->lock);

@@ -15,6 +15,11 @@ typedef int WorkerFunc(void *opaque);
 WorkerPool *worker_pool_new(int max_threads);
 /* How long a thread without work stays; 5 s from the start. For threads that become idle from now on. */
 void worker_pool_set_idle_time(WorkerPool *pool, int64_t idle_us);
+/*
+ * Waits for running work and ends all threads; the next work starts new ones. Nobody may hand work
+ * over meanwhile.
+ */
+void worker_pool_stop(WorkerPool *pool);
 /* Waits for running work. */
 void worker_pool_free(WorkerPool *pool);
 

@@ -54,6 +54,13 @@ CAIRN_API bool cairn_object_add(CairnContext *ctx, const char *text, GError **er
 /** cairn_object_help: @type NULL: the object types, else the type's options. Free with g_free(). */
 CAIRN_API char *cairn_object_help(const char *type, GError **error);
 
+/**
+ * cairn_context_stop_workers: ends the worker threads of @ctx; the next request that needs one starts
+ * it anew, from the caller's thread, and so with what binds that one: Landlock rules, namespaces, processors.
+ * No request may be under way.
+ */
+CAIRN_API void cairn_context_stop_workers(CairnContext *ctx);
+
 /** cairn_context_list_drivers: NULL-ended names; @formats_only leaves out protocols. Free with g_strfreev(). */
 CAIRN_API char **cairn_context_list_drivers(CairnContext *ctx, bool formats_only);
 

@@ -180,7 +180,7 @@ static bool bench_measure(Img *img, const BenchArgs *args, GError **error)
     g_autoptr(BlockBackend) blk = img_open(img, &image, error);
     int64_t start_us;
 
-    if (!blk) {
+    if (!blk || !img_sandbox_narrow(img, NULL, error)) {
         return false;
     }
     if (!args->common.quiet) {

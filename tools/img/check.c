@@ -211,5 +211,5 @@ int img_check(Img *img, int argc, char **argv, GError **error)
     flags |= args.fix ? BLK_O_RDWR | BLK_O_RESIZE : 0;
     image = img_image(&args.common, args.filename, flags);
     blk = img_open(img, &image, error);
-    return blk ? check_run(&args, blk, error) : 1;
+    return blk && img_sandbox_narrow(img, NULL, error) ? check_run(&args, blk, error) : 1;
 }

@@ -120,7 +120,7 @@ int img_commit(Img *img, int argc, char **argv, GError **error)
         return step == IMG_STEP_DONE ? 0 : 1;
     }
     blk = commit_open(img, &args, error);
-    if (!blk || !commit_run(&args, blk, error)) {
+    if (!blk || !img_sandbox_narrow(img, NULL, error) || !commit_run(&args, blk, error)) {
         return 1;
     }
     ret = blk_close(blk);

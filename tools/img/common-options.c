@@ -68,6 +68,9 @@ ImgStep img_common_option(Img *img, ImgCommon *common, int c, bool *known, GErro
     case IMG_OPTION_STRICT:
         cairn_context_set_image_policy(img->ctx, CAIRN_IMAGE_POLICY_SAME_FOLDER);
         return IMG_STEP_RUN;
+    case IMG_OPTION_SANDBOX:
+        return tool_sandbox_parse(optarg, &img->sandbox.mode, error) ? IMG_STEP_RUN
+                                                                     : IMG_STEP_FAILED;
     case IMG_OPTION_OUTPUT:
         return common_parse_output(common, error) ? IMG_STEP_RUN : IMG_STEP_FAILED;
     default:
@@ -147,10 +150,24 @@ ToolImage img_image(const ImgCommon *common, const char *name, int flags)
     };
 }
 
+bool img_sandbox_begin(Img *img, GError **error)
+{
+    return tool_sandbox_begin(&img->sandbox, error);
+}
+
+bool img_sandbox_narrow(Img *img, const char *folder, GError **error)
+{
+    return tool_sandbox_narrow(&img->sandbox, img->ctx, folder, error);
+}
+
 BlockBackend *img_open(Img *img, const ToolImage *image, GError **error)
 {
-    BlockBackend *blk = tool_open_image(img->ctx, image, error);
+    BlockBackend *blk;
 
+    if (!img_sandbox_begin(img, error)) {
+        return NULL;
+    }
+    blk = tool_open_image(img->ctx, image, error);
     if (!blk) {
         g_prefix_error(error, "Could not open '%s': ", image->name);
     }

@@ -175,7 +175,8 @@ static bool compact_run(Img *img, CompactRun *run, GError **error)
     }
     compact_warn_of_folder(run);
     tool_progress_begin(&run->progress, run->args->common.progress, run->args->common.quiet);
-    ok = compact_begin(img, run, error) && compact_make(run, error);
+    ok = compact_begin(img, run, error) && img_stage_narrow(&run->stage, img, error) &&
+         compact_make(run, error);
     if (ok) {
         tool_progress_complete(&run->progress);
     } else {

@@ -194,7 +194,7 @@ int img_compare(Img *img, int argc, char **argv, GError **error)
         return COMPARE_EXIT_NOT_STARTED;
     }
     tool_progress_prepare(&progress, args.common.progress, args.common.quiet);
-    opened = compare_open(img, &args, blk, error);
+    opened = compare_open(img, &args, blk, error) && img_sandbox_narrow(img, NULL, error);
     first = blk[0];
     second = blk[1];
     if (opened) {

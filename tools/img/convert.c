@@ -166,6 +166,7 @@ static bool convert_run(Img *img, ConvertRun *run, GError **error)
     }
     convert_warn(run);
     if (!convert_target_open(img, run->args, run->bytes, &run->target, error) ||
+        !img_stage_narrow(&run->target.stage, img, error) ||
         !convert_copy(run, error)) {
         img_stage_explain(&run->target.stage, error);
         return false;

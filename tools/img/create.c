@@ -120,6 +120,9 @@ static bool create_run(Img *img, const CreateArgs *args, GError **error)
         return false;
     }
     create_warn_hex_size(options);
+    if (!img_sandbox_begin(img, error)) {
+        return false;
+    }
     create = blk_create_prepare(img->ctx, args->filename, args->common.format, args->backing,
                                 args->backing_format, options, args->size, !args->unsafe,
                                 error);

@@ -309,7 +309,7 @@ static bool dd_run(Img *img, DdRun *run, GError **error)
     }
     dd_warn_of_padding(run);
     if (!dd_create(img, run, create, error) || !dd_open_target(img, run, error) ||
-        !dd_copy(run, error) || !dd_finish(run, error)) {
+        !img_stage_narrow(&run->stage, img, error) || !dd_copy(run, error) || !dd_finish(run, error)) {
         img_stage_explain(&run->stage, error);
         return false;
     }

@@ -15,6 +15,8 @@ static const char help_head[] =
     "    -T, --trace PATTERN  accepted for compatibility; there are no trace events\n"
     "    --strict             follow names in images only within the image's folder,\n"
     "                         and take backing files of unknown format for raw\n"
+    "    --sandbox MODE       on, off (default), require: start no program, reach no\n"
+    "                         network, open no file but the images once these are open\n"
     "\n"
     "Command syntax:\n"
     "  amend [--object objectdef] [--image-opts] [-p] [-q] [-f fmt] [-t cache] [--force]"
@@ -59,7 +61,8 @@ static const char help_head[] =
 
 static const char help_common[] =
     "\n"
-    "Parameters of several commands (--strict may stand behind the command, too):\n"
+    "Parameters of several commands (--strict and --sandbox may stand behind\n"
+    "the command, too):\n"
     "  filename        an image: a path, PROTOCOL:..., or json:{...}\n"
     "  --object        an object that options refer to by its id, mostly\n"
     "                  secret,id=ID,file=PATH; --object help lists the types\n"

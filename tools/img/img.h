@@ -7,11 +7,13 @@
 #define TOOLS_IMG_IMG_H
 
 #include "common/progress.h"
+#include "common/sandbox.h"
 #include "common/tool.h"
 
-/* Commands that find the context's policy or objects on the command line share one. */
+/* What all steps of a command share. */
 typedef struct Img {
-    CairnContext *ctx;
+    CairnContext *ctx;          /* its policy and objects may come from the command line */
+    ToolSandbox sandbox;
 } Img;
 
 /* Returns: the exit status; with @error set, main prints it (a status of 0 then becomes 1). */
@@ -29,7 +31,7 @@ void img_print_version(void);
 
 enum {
     IMG_OPTION_OBJECT = 256, IMG_OPTION_IMAGE_OPTS, IMG_OPTION_OUTPUT, IMG_OPTION_STRICT,
-    IMG_OPTION_PROGRESS, IMG_OPTION_FIRST_FREE,
+    IMG_OPTION_PROGRESS, IMG_OPTION_SANDBOX, IMG_OPTION_FIRST_FREE,
 };
 
 /* To be listed in a command's table. */
@@ -37,7 +39,8 @@ enum {
     { "help", no_argument, NULL, 'h' }, \
     { "format", required_argument, NULL, 'f' }, \
     { "object", required_argument, NULL, IMG_OPTION_OBJECT }, \
-    { "strict", no_argument, NULL, IMG_OPTION_STRICT }
+    { "strict", no_argument, NULL, IMG_OPTION_STRICT }, \
+    { "sandbox", required_argument, NULL, IMG_OPTION_SANDBOX }
 
 /* How a command goes on after a step. */
 typedef enum ImgStep {
@@ -70,6 +73,11 @@ void img_refuse_snapshot(BlockBackend *blk, GError **error);
 bool img_parse_source_cache(const char *cache, int *flags, GError **error);
 /* -t CACHE of an image that is written to, likewise. */
 bool img_parse_target_cache(const char *cache, int *flags, GError **error);
+
+/* Before an image is opened by other means than img_open(). */
+bool img_sandbox_begin(Img *img, GError **error);
+/* All is open: what else the command makes, renames or removes stands in @folder (NULL: nothing). */
+bool img_sandbox_narrow(Img *img, const char *folder, GError **error);
 
 /* Opens with the tool's prefix: "Could not open 'NAME': REASON". */
 BlockBackend *img_open(Img *img, const ToolImage *image, GError **error);

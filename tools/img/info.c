@@ -142,7 +142,8 @@ static bool info_run(Img *img, const InfoArgs *args, GError **error)
     g_autoptr(QDict) options = tool_image_options(&image, &filename, error);
     g_autoptr(QList) list = NULL;
 
-    if (!options || !info_check_options(img, &image, options, error)) {
+    if (!options || !img_sandbox_begin(img, error) ||
+        !info_check_options(img, &image, options, error)) {
         return false;
     }
     list = cairn_image_info(img->ctx, filename, options, tool_open_flags(&image), args->chain,

@@ -11,9 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct {
+static const struct MainCommand {
     const char *name;
     ImgCommandFunc *run;
+    bool reads_only;            /* changes no file */
 } img_commands[] = {
     { "amend", img_amend },
     { "bench", img_bench },
@@ -21,25 +22,25 @@ static const struct {
     { "check", img_check },
     { "commit", img_commit },
     { "compact", img_compact },
-    { "compare", img_compare },
+    { "compare", img_compare, true },
     { "convert", img_convert },
     { "create", img_create },
     { "dd", img_dd },
-    { "drivers", img_drivers },
-    { "explain", img_explain },
-    { "info", img_info },
-    { "map", img_map },
-    { "measure", img_measure },
+    { "drivers", img_drivers, true },
+    { "explain", img_explain, true },
+    { "info", img_info, true },
+    { "map", img_map, true },
+    { "measure", img_measure, true },
     { "rebase", img_rebase },
     { "resize", img_resize },
     { "snapshot", img_snapshot },
 };
 
-static ImgCommandFunc *main_find_command(const char *name)
+static const struct MainCommand *main_find_command(const char *name)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(img_commands); i++) {
         if (!strcmp(name, img_commands[i].name)) {
-            return img_commands[i].run;
+            return &img_commands[i];
         }
     }
     return NULL;
@@ -56,14 +57,16 @@ static void main_refuse_command(const char *word, GError **error)
     cairn_error_append_nearest(error, word, names);
 }
 
-/* The options before the command; @strict is set by the one that lasts. */
-static ImgStep main_parse(int argc, char **argv, bool *strict, GError **error)
+/* The options before the command; those that last are set in *strict and *sandbox. */
+static ImgStep main_parse(int argc, char **argv, bool *strict, ToolSandboxMode *sandbox,
+                          GError **error)
 {
     static const struct option options[] = {
         { "help", no_argument, NULL, 'h' },
         { "version", no_argument, NULL, 'V' },
         { "trace", required_argument, NULL, 'T' },
         { "strict", no_argument, NULL, IMG_OPTION_STRICT },
+        { "sandbox", required_argument, NULL, IMG_OPTION_SANDBOX },
         { NULL },
     };
     int c;
@@ -78,6 +81,11 @@ static ImgStep main_parse(int argc, char **argv, bool *strict, GError **error)
             return IMG_STEP_DONE;
         case IMG_OPTION_STRICT:
             *strict = true;
+            break;
+        case IMG_OPTION_SANDBOX:
+            if (!tool_sandbox_parse(optarg, sandbox, error)) {
+                return IMG_STEP_FAILED;
+            }
             break;
         case '?':
             return IMG_STEP_FAILED;
@@ -97,8 +105,8 @@ static int main_run(int argc, char **argv, GError **error)
     g_autoptr(CairnContext) ctx = NULL;
     Img img = { 0 };
     bool strict = false;
-    ImgStep step = main_parse(argc, argv, &strict, error);
-    ImgCommandFunc *command;
+    ImgStep step = main_parse(argc, argv, &strict, &img.sandbox.mode, error);
+    const struct MainCommand *command;
 
     if (step != IMG_STEP_RUN) {
         return step == IMG_STEP_DONE ? 0 : 1;
@@ -113,7 +121,8 @@ static int main_run(int argc, char **argv, GError **error)
     optind = 0;                 /* restarts getopt, with the command as word 0 */
     ctx = tool_context_new(strict);
     img.ctx = ctx;
-    return command(&img, argc, argv, error);
+    img.sandbox.reads_only = command->reads_only;
+    return command->run(&img, argc, argv, error);
 }
 
 int main(int argc, char **argv)

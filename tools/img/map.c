@@ -242,5 +242,5 @@ int img_map(Img *img, int argc, char **argv, GError **error)
     }
     image = img_image(&args.common, args.filename, BLK_O_SHARE_WRITE);
     blk = img_open(img, &image, error);
-    return blk && map_run(img, &args, blk, error) ? 0 : 1;
+    return blk && img_sandbox_narrow(img, NULL, error) && map_run(img, &args, blk, error) ? 0 : 1;
 }

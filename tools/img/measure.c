@@ -152,7 +152,7 @@ static BlockBackend *measure_open(Img *img, const MeasureArgs *args, GError **er
         img_refuse_snapshot(blk, error);
         return NULL;
     }
-    return g_steal_pointer(&blk);
+    return blk && img_sandbox_narrow(img, NULL, error) ? g_steal_pointer(&blk) : NULL;
 }
 
 /* A size among the options does not count, but it must be one. */

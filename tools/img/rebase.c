@@ -204,7 +204,8 @@ int img_rebase(Img *img, int argc, char **argv, GError **error)
             return 1;
         }
     }
-    if (!rebase_can(img, &args, blk, error) || !rebase_run(&args, blk, backing, error)) {
+    if (!rebase_can(img, &args, blk, error) || !img_sandbox_narrow(img, NULL, error) ||
+        !rebase_run(&args, blk, backing, error)) {
         return 1;
     }
     ret = blk_close(blk);

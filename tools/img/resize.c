@@ -142,7 +142,7 @@ static bool resize_run(Img *img, const ResizeArgs *args, GError **error)
     int64_t length, bytes;
     int ret;
 
-    if (!blk) {
+    if (!blk || !img_sandbox_narrow(img, NULL, error)) {
         return false;
     }
     length = blk_getlength(blk);

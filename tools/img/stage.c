@@ -378,6 +378,13 @@ bool img_stage_create(ImgStage *stage, BlockCreate *create, GError **error)
     return true;
 }
 
+bool img_stage_narrow(const ImgStage *stage, Img *img, GError **error)
+{
+    g_autofree char *folder = stage->target ? g_path_get_dirname(stage->target) : NULL;
+
+    return img_sandbox_narrow(img, folder, error);
+}
+
 bool img_stage_is_elsewhere(const ImgStage *stage)
 {
     g_autofree char *seen = g_path_get_dirname(stage->shown);

@@ -51,6 +51,9 @@ void img_stage_created(ImgStage *stage);
 /* For who reads the old file while the new one is made: its own locks keep others out from here on. */
 void img_stage_release(ImgStage *stage);
 
+/* The sandbox, when the images are open: what is left to do is in the folder of the new one. */
+bool img_stage_narrow(const ImgStage *stage, Img *img, GError **error);
+
 /* Whether the image is made in another folder than the one in which the user sees it. */
 bool img_stage_is_elsewhere(const ImgStage *stage);
 

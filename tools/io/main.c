@@ -7,15 +7,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/sandbox.h"
 #include "common/tool.h"
 
-enum { OPT_OBJECT = 256, OPT_IMAGE_OPTS, OPT_STRICT };
+enum { OPT_OBJECT = 256, OPT_IMAGE_OPTS, OPT_SANDBOX, OPT_STRICT };
 
 typedef struct IoArgs {
     GPtrArray *commands;        /* char *, not owned: -c */
     GPtrArray *objects;         /* char *, not owned: --object */
     IoOpenOptions open;
     bool misalign, strict;
+    ToolSandbox sandbox;
     const char *name;           /* NULL: no image named */
 } IoArgs;
 
@@ -42,10 +44,22 @@ static void print_help(void)
            "  -U, --force-share    share the image: take no locks (with -r)\n"
            "  --strict             follow names in images only within the image's folder,\n"
            "                       and do not guess the format of backing files\n"
+           "  --sandbox MODE       on, off (default), require: start no program, reach no\n"
+           "                       network, open no other file once FILE is open\n"
            "  -h, --help           this text\n"
            "  -V, --version        the version\n"
            "\n"
            "'%s -c help' lists the commands.\n", tool_prog(), tool_prog());
+}
+
+static bool parse_sandbox(IoArgs *args)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (!tool_sandbox_parse(optarg, &args->sandbox.mode, &error)) {
+        tool_report(error);
+    }
+    return !error;
 }
 
 static int parse_option(IoArgs *args, int c)
@@ -67,6 +81,7 @@ static int parse_option(IoArgs *args, int c)
     case OPT_OBJECT: g_ptr_array_add(args->objects, optarg); break;
     case OPT_IMAGE_OPTS: args->open.image_opts = true; break;
     case OPT_STRICT: args->strict = true; break;
+    case OPT_SANDBOX: return parse_sandbox(args) ? EXIT_SUCCESS : EXIT_FAILURE;
     case 'V':
         printf("%s version %s\nCairn: disk images, as a library and tools\n", tool_prog(),
                TOOL_VERSION);
@@ -99,6 +114,7 @@ static bool parse_args(IoArgs *args, int argc, char **argv)
         { "nocache", no_argument, NULL, 'n' },
         { "object", required_argument, NULL, OPT_OBJECT },
         { "read-only", no_argument, NULL, 'r' },
+        { "sandbox", required_argument, NULL, OPT_SANDBOX },
         { "snapshot", no_argument, NULL, 's' },
         { "strict", no_argument, NULL, OPT_STRICT },
         { "trace", required_argument, NULL, 'T' },
@@ -124,9 +140,23 @@ static bool parse_args(IoArgs *args, int argc, char **argv)
     return true;
 }
 
-static bool open_named_image(IoShell *shell, const IoArgs *args)
+/* Without an image there is nothing to narrow the sandbox to. */
+static bool open_named_image(IoShell *shell, IoArgs *args)
 {
-    return !args->name || io_image_open(shell, args->name, &args->open);
+    g_autoptr(GError) error = NULL;
+
+    if (!tool_sandbox_begin(&args->sandbox, &error)) {
+        tool_report(error);
+        return false;
+    }
+    if (args->name && !io_image_open(shell, args->name, &args->open)) {
+        return false;
+    }
+    if (args->name && !tool_sandbox_narrow(&args->sandbox, shell->ctx, NULL, &error)) {
+        tool_report(error);
+        return false;
+    }
+    return true;
 }
 
 /* Stops at a question for help, which it answers. */
