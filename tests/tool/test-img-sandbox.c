@@ -13,8 +13,8 @@ static const char *const lines[] = {
     "create -q -f qcow base.qcow 4M",
     "convert -f raw -O qcow a.raw base.qcow",
     "convert -c -f raw -O qcow a.raw packed.qcow",
-    "convert -f raw -O qcow --object secret,id=s,data=key -o encrypt.format=aes,"
-    "encrypt.key-secret=s a.raw secret.qcow",
+    ("convert -f raw -O qcow --object secret,id=s,data=key -o encrypt.format=aes,"
+     "encrypt.key-secret=s a.raw secret.qcow"),
     "create -q -f qcow -b base.qcow -F qcow top.qcow",
     "dd -f raw -O qcow if=a.raw of=dd.qcow bs=64k",
     "convert -n -f raw -O qcow a.raw top.qcow",
