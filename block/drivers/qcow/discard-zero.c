@@ -171,7 +171,9 @@ int coroutine_fn qcow_co_pwrite_zeroes(BlockDriverState *bs, int64_t offset, int
         g_mutex_lock(&s->lock);
         n = qcow_map_locked(bs, offset, bytes, &run);
         g_mutex_unlock(&s->lock);
-        if (n == 0) {
+        if (n == 0 && run.kind == QCOW_BAD) {
+            n = -EIO;                   /* unmapping leaves such an entry as it is */
+        } else if (n == 0) {
             n = run.kind == QCOW_NONE
                 ? zero_unmapped(bs, offset, run.bytes, flags, &needs_flush)
                 : zero_mapped(bs, offset, run.bytes, flags, &needs_flush);

@@ -77,6 +77,26 @@ static void test_table_onto_header(void)
     g_assert_cmpmem(d->data, sizeof(header), header, sizeof(header));
 }
 
+/* Zeros that cannot be stored are not reported as stored; a discard may be passed over. */
+static void test_zero_unaligned(void)
+{
+    g_autoptr(MemDisk) d = image_hostile();
+    uint8_t buf[CLUSTER];
+    BlockBackend *blk;
+
+    image_put64(d, TABLE, 12288);
+    image_put64(d, TABLE + 8, 12289 + 512);
+    blk = mem_open_ok(ctx, d, NULL, BLK_O_RDWR | BLK_O_UNMAP);
+    g_assert_cmpint(blk_pwrite_zeroes(blk, CLUSTER, CLUSTER, BDRV_REQ_MAY_UNMAP), ==, -EIO);
+    g_assert_cmpint(blk_pwrite_zeroes(blk, CLUSTER, CLUSTER, 0), ==, -EIO);
+    g_assert_cmpint(blk_pwrite_zeroes(blk, 0, 2 * CLUSTER, BDRV_REQ_MAY_UNMAP), ==, -EIO);
+    g_assert_cmpint(blk_pdiscard(blk, CLUSTER, CLUSTER), ==, 0);
+    g_assert_cmpint(blk_pread(blk, CLUSTER, CLUSTER, buf), ==, -EIO);
+    g_assert_cmpint(blk_pread(blk, 0, CLUSTER, buf), ==, 0);
+    mem_close_ok(blk);
+    g_assert_cmpuint(image_get64(d, TABLE + 8), ==, 12289 + 512);
+}
+
 /* Two clusters at one place: reads work, once the scan has seen it writes do not. */
 static void test_named_twice(void)
 {
@@ -267,6 +287,8 @@ int main(int argc, char **argv)
     ctx = mem_context_new();
     g_test_add_func("/qcow/hostile/write-onto-metadata/is-refused", test_write_onto_metadata);
     g_test_add_func("/qcow/hostile/table-onto-header/keeps-the-header", test_table_onto_header);
+    g_test_add_func("/qcow/hostile/zeros-onto-an-unaligned-cluster/are-refused",
+                    test_zero_unaligned);
     g_test_add_func("/qcow/hostile/space-named-twice/is-not-written", test_named_twice);
     g_test_add_func("/qcow/hostile/dangling-entries-of-a-shared-table/meet-no-new-data",
                     test_dangling_in_shared_table);
