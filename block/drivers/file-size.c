@@ -273,6 +273,8 @@ void file_probe_alignment(FileSys *sys, int fd, FileKind kind, uint32_t *memory,
         *offset = size_try_align(sys, fd, false);
     }
     if (!is_power_of_2(*memory)) {
-        *memory = MAX(size_try_align(sys, fd, true), 512);
+        uint32_t found = size_try_align(sys, fd, true);
+
+        *memory = MAX(found, 512);
     }
 }

@@ -100,7 +100,8 @@ static bool compare_on_progress(int64_t done, int64_t total, void *opaque)
 /* The lenient comparison tells of unequal sizes once the part that both have has agreed. */
 static void compare_print_size_warning(BlockBackend *blk[2], const BlockCompareResult *result)
 {
-    int64_t common = MIN(blk_getlength(blk[0]), blk_getlength(blk[1]));
+    int64_t first = blk_getlength(blk[0]), second = blk_getlength(blk[1]);
+    int64_t common = MIN(first, second);
 
     if (result->size_mismatch &&
         (result->verdict == BLOCK_COMPARE_IDENTICAL || result->offset >= common)) {

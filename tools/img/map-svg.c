@@ -67,7 +67,8 @@ static bool svg_collect(SvgRow *row, BlockBackend *blk, SvgStatusFunc *ask, int 
                         GError **error)
 {
     int64_t offset = row->start;
-    int64_t end = MIN(row->end, blk_getlength(blk));
+    int64_t length = blk_getlength(blk);
+    int64_t end = MIN(row->end, length);
 
     while (offset < end) {
         BlockStatus status = { 0 };

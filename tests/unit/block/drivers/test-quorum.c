@@ -228,7 +228,9 @@ typedef int QmOperation(QmFixture *f);
 
 static int qm_do_read(QmFixture *f)
 {
-    return MIN(qm_read(f, 0), 0);
+    int ret = qm_read(f, 0);
+
+    return MIN(ret, 0);
 }
 
 static int qm_do_write(QmFixture *f)

@@ -66,8 +66,9 @@ static int coroutine_fn wide_co_pwritev(BlockDriverState *bs, int64_t offset, in
                                         const IOVector *iov, int flags)
 {
     g_auto(IOVector) part = {0};
+    int64_t left = bdrv_co_getlength(bs->file) - offset;
 
-    bytes = MIN(bytes, bdrv_co_getlength(bs->file) - offset);
+    bytes = MIN(bytes, left);
     io_vector_slice(&part, iov, 0, bytes);
     return thick_co_pwritev(bs, offset, bytes, &part, flags);
 }
