@@ -25,6 +25,10 @@ info --image-opts driver=raw,file.filename=s.raw,detect-zeroes=unmap
 info --image-opts driver=raw,file.filename=s.raw,detect-zeroes=on,discard=unmap
 info --image-opts driver=raw,file.filename=s.raw,read-only
 info --image-opts driver=raw,file.filename=s.raw,noread-only
+convert -c -n --target-image-opts s.raw driver=raw,file.filename=longer.raw
+convert -c -n --target-image-opts s.raw driver=qcow,file.filename=empty.qcow
+convert -n --target-image-opts s.raw driver=qcow,file.filename=empty.qcow,read-only
+convert -n --target-image-opts s.raw driver=qcow,file.filename=empty.qcow,nosuch
 info --image-opts driver=raw,file.filename=s.raw,read-only=1
 info --image-opts driver=raw,file.filename=s.raw,read-only=
 info --image-opts driver=raw,file.filename=s.raw,read-only=yes

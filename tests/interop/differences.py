@@ -163,6 +163,7 @@ DIFFERENCES = {
     "convert -c -O qcow z.raw a": compressed(),
     "convert -c -O qcow odd.raw a": compressed(),
     "convert -c -n -O qcow s.raw empty.qcow": compressed(),
+    "convert -c -n --target-image-opts s.raw driver=qcow,file.filename=empty.qcow": compressed(),
     "convert -B s.raw -F raw -O qcow -c o.qcow a": compressed(),
     "convert -c -O qcow s.raw odd.raw a": compressed(),
     "convert --salvage -c -O qcow corrupt.qcow a": compressed(),

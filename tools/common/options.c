@@ -61,16 +61,3 @@ QDict *tool_options_parse(const char *list, GError **error)
 {
     return list ? qdict_from_keyval(list, NULL, error) : qdict_new();
 }
-
-void tool_warn_short_forms(const char *text, const char *implied_key)
-{
-    g_auto(GStrv) words = NULL;
-    g_autoptr(QDict) options = qdict_from_keyval_bare(text, implied_key, &words, NULL);
-
-    for (char **word = options ? words : NULL; word && *word; word++) {
-        bool is_off = g_str_has_prefix(*word, "no");
-
-        tool_warn("short-form boolean option '%s' deprecated\nPlease use %s=%s instead", *word,
-                  is_off ? *word + 2 : *word, is_off ? "off" : "on");
-    }
-}

@@ -72,9 +72,6 @@ QDict *tool_keyval_parse(const char *text, const char *implied_key, GError **err
 /* The flat tree of @list; an empty one for NULL. */
 QDict *tool_options_parse(const char *list, GError **error);
 
-/* Warns of words without "=" in a text of runtime options, as the peer does. */
-void tool_warn_short_forms(const char *text, const char *implied_key);
-
 /* ---- opening (open.c) ---- */
 
 /* One image as the command line names it. */

@@ -139,7 +139,8 @@ bool convert_target_prepare(Img *img, const ConvertArgs *args, int64_t bytes,
     }
     if (args->no_create) {
         target->backing = NULL;
-        return target_check_features(args, features, target, error);
+        /* What option strings name is known when it is open; the copy asks it then. */
+        return args->target_image_opts || target_check_features(args, features, target, error);
     }
     if (target->backing && args->source_count > 1) {
         cairn_set_error(error, EINVAL, "%s", CONVERT_BACKING_OF_MANY);
@@ -211,7 +212,9 @@ static BlockBackend *target_open_node(Img *img, const ConvertArgs *args,
 
     tool_parse_cache(args->cache ? args->cache : "unsafe", &flags);
     if (args->target_image_opts) {
-        return blk_open_opts(img->ctx, args->target, flags | BLK_O_PROBE, error);
+        ToolImage image = { .name = args->target, .image_opts = true, .flags = flags };
+
+        return tool_open_image(img->ctx, &image, error);
     }
 
     g_autoptr(QDict) options = target_open_options(args, target);

@@ -58,8 +58,9 @@ static BlockBackend *open_image(IoShell *shell, const char *name, const IoOpenOp
                                 int flags, GError **error)
 {
     if (name && opts->image_opts) {
-        tool_warn_short_forms(name, "file");
-        return blk_open_opts(shell->ctx, name, flags, error);
+        ToolImage image = { .name = name, .image_opts = true, .flags = flags };
+
+        return tool_open_image(shell->ctx, &image, error);
     }
 
     g_autoptr(QDict) options = opts->options ? qdict_clone_shallow(opts->options) : qdict_new();
@@ -132,13 +133,12 @@ bool io_image_open(IoShell *shell, const char *name, const IoOpenOptions *opts)
 bool io_join_options(QDict **options, const char *text)
 {
     g_autoptr(GError) error = NULL;
-    g_autoptr(QDict) more = qdict_from_keyval(text, NULL, &error);
+    g_autoptr(QDict) more = tool_keyval_parse(text, NULL, &error);
 
     if (!more) {
         tool_report(error);
         return false;
     }
-    tool_warn_short_forms(text, NULL);
     if (!*options) {
         *options = qdict_new();
     }
