@@ -5,6 +5,8 @@
 #include "qapi/option-value.h"
 
 #include <cairn/nearest.h>
+#include <cairn/size.h>
+
 #include <errno.h>
 #include <string.h>
 
@@ -53,6 +55,9 @@ static QObject *convert_size(const char *name, const QObject *value, GError **er
     cairn_error_append_hint(error, "Optional suffix k, M, G, T, P or E means kilo-, mega-, giga-, "
                             "tera-, peta-");
     cairn_error_append_hint(error, "and exabytes, respectively.");
+    if (text) {
+        cairn_error_append_size(error, text);
+    }
     return NULL;
 }
 

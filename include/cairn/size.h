@@ -5,7 +5,7 @@
 #ifndef CAIRN_SIZE_H
 #define CAIRN_SIZE_H
 
-#include <cairn/macros.h>
+#include <cairn/error.h>
 
 G_BEGIN_DECLS
 
@@ -18,6 +18,12 @@ G_BEGIN_DECLS
  * Returns: 0; -EINVAL for what is no number or no whole number of bytes; -ERANGE for more than 2^64 - 1.
  */
 CAIRN_API int cairn_parse_size(const char *text, uint64_t *bytes, bool *hex_suffix);
+
+/**
+ * cairn_error_append_size: the hint "Did you mean '10M'?" for a @text such as "10MB", "10 MiB" or "10 bytes". @error as for
+ * cairn_error_append_hint().
+ */
+CAIRN_API void cairn_error_append_size(GError **error, const char *text);
 
 /** cairn_format_size: three significant digits: "1 MiB", "999 KiB", "0.977 MiB". Free with g_free(). */
 CAIRN_API char *cairn_format_size(uint64_t bytes);

@@ -13,8 +13,13 @@ ENC_OPTS = "driver=qcow,file.filename=enc.qcow,encrypt.key-secret=s"
 
 GLOBAL = """
 foo
+help
+help create
+version
 -Z
 --foo
+-f raw create a 1M
+-q -f raw info z.raw
 info
 info z.raw s.raw
 info -Z z.raw

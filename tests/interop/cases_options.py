@@ -165,6 +165,18 @@ create -o size=1k,, a
 create -o size=1k,,x a
 create -o size=1k,bogus a
 create a 1M b
+create a 10MB
+create a '10 MiB'
+create -o size=10MB a
+create 1G a
+create -f qcow 1G a
+create 1G 2x
+create a b
+info --image-opts driver=raw,size=1MB,file.filename=s.raw
+convert -S 4KB s.raw a
+resize -f raw s.raw 10MB
+resize -f raw 10M s.raw
+resize -f raw 10M 1.x
 """
 
 GROUPS = {"options": OPTIONS, "sizes": SIZES}

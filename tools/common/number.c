@@ -20,6 +20,7 @@ bool tool_parse_size(const char *what, const char *text, int64_t min, int64_t ma
         cairn_set_error(error, EINVAL, "Invalid %s specified. You may use k, M, G, T, P or E"
                         " suffixes for\n%s: kilobytes, megabytes, gigabytes, terabytes,"
                         " petabytes and exabytes.", what, tool_prog());
+        cairn_error_append_size(error, text);
         return false;
     }
     if (ret < 0 || value > (uint64_t)max || (int64_t)value < min) {
@@ -48,6 +49,7 @@ bool tool_parse_size_option(const char *name, const char *text, uint64_t *bytes,
         cairn_set_error(error, EINVAL, "Parameter '%s' expects a non-negative number below 2^64\n"
                         "Optional suffix k, M, G, T, P or E means kilo-, mega-, giga-, tera-,"
                         " peta-\nand exabytes, respectively.", name);
+        cairn_error_append_size(error, text);
         return false;
     }
     if (hex_suffix) {

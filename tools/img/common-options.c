@@ -95,6 +95,17 @@ void img_suggest_format(Img *img, const char *format, GError **error)
     cairn_error_append_nearest(error, format, (const char *const *)names);
 }
 
+void img_suggest_order(const char *filename, const char *size, GError **error)
+{
+    uint64_t bytes;
+
+    if (cairn_parse_size(filename, &bytes, NULL) == 0 &&
+        cairn_parse_size(size, &bytes, NULL) == -EINVAL) {
+        cairn_error_append_hint(error, "The file name stands before the size: %s %s", size,
+                                filename);
+    }
+}
+
 bool img_check_snapshot_param(const char *text, GError **error)
 {
     g_autoptr(QDict) keys = NULL;

@@ -72,6 +72,7 @@ static bool create_parse_positionals(CreateArgs *args, int argc, char **argv, GE
     }
     if (optind < argc && !tool_parse_size("image size", argv[optind++], 0, INT64_MAX,
                                           &args->size, error)) {
+        img_suggest_order(args->filename, argv[optind - 1], error);
         return false;
     }
     if (optind < argc) {

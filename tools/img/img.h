@@ -64,6 +64,9 @@ bool img_check_format_option(bool image_opts, const char *format, GError **error
 /* The hint after a format that does not exist, if its name is like another's. */
 void img_suggest_format(Img *img, const char *format, GError **error);
 
+/* The hint where @filename is a size and @size is none. */
+void img_suggest_order(const char *filename, const char *size, GError **error);
+
 /* -l: "snapshot.id=X,snapshot.name=Y" may use no other key; any other text is an id or a name. */
 bool img_check_snapshot_param(const char *text, GError **error);
 /* That @blk has no snapshot to read: no format that is built in has. */

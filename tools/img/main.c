@@ -55,6 +55,20 @@ static void main_refuse_command(const char *word, GError **error)
     }
     tool_usage_error(error, "Command not found: %s", word);
     cairn_error_append_nearest(error, word, names);
+    if (!strcmp(word, "help") || !strcmp(word, "version")) {
+        cairn_error_append_hint(error, "Did you mean '--%s'?", word);
+    }
+}
+
+/* What is wrong may be only where an option stands. */
+static void main_suggest_place(int argc, char **argv, GError **error)
+{
+    for (int i = 1; i < argc; i++) {
+        if (main_find_command(argv[i])) {
+            cairn_error_append_hint(error, "Options of '%s' stand after its name.", argv[i]);
+            return;
+        }
+    }
 }
 
 /* The options before the command; those that last are set in *strict and *sandbox. */
@@ -88,6 +102,7 @@ static ImgStep main_parse(int argc, char **argv, bool *strict, ToolSandboxMode *
             }
             break;
         case '?':
+            main_suggest_place(argc, argv, error);
             return IMG_STEP_FAILED;
         default:                /* -T: accepted; there are no trace events */
             break;

@@ -90,8 +90,11 @@ static ImgStep resize_parse(Img *img, ResizeArgs *args, int argc, char **argv, G
         return IMG_STEP_FAILED;
     }
     args->filename = argv[optind];
-    return resize_parse_size(args, size, error) &&
-           img_check_format_option(args->common.image_opts, args->common.format, error)
+    if (!resize_parse_size(args, size, error)) {
+        img_suggest_order(args->filename, size, error);
+        return IMG_STEP_FAILED;
+    }
+    return img_check_format_option(args->common.image_opts, args->common.format, error)
            ? IMG_STEP_RUN : IMG_STEP_FAILED;
 }
 

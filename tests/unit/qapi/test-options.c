@@ -111,22 +111,24 @@ static void test_sizes(void)
     assert_absorbs("{'size':'9223372036854775808'}", "{\"size\": 9223372036854775808}", "{}");
 }
 
+#define BAD_SIZE \
+    "Parameter 'size' expects a non-negative number below 2^64\n" \
+    "Optional suffix k, M, G, T, P or E means kilo-, mega-, giga-, tera-, peta-\n" \
+    "and exabytes, respectively."
+
 static void test_bad_sizes(void)
 {
     static const char *const bad[] = {
-        "'x'", "''", "'-1'", "'1.5'", "'1kb'", "'1e3'", "-1", "1.5", "18446744073709551616",
+        "'x'", "''", "'-1'", "'1.5'", "'1kx'", "'1e3'", "-1", "1.5", "18446744073709551616",
         "true", "null", "{}"
     };
 
     for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
         g_autofree char *text = g_strdup_printf("{'size':%s}", bad[i]);
 
-        assert_refuses(text, EINVAL,
-                       "Parameter 'size' expects a non-negative number below 2^64\n"
-                       "Optional suffix k, M, G, T, P or E means "
-                       "kilo-, mega-, giga-, tera-, peta-\n"
-                       "and exabytes, respectively.");
+        assert_refuses(text, EINVAL, BAD_SIZE);
     }
+    assert_refuses("{'size':'1kb'}", EINVAL, BAD_SIZE "\nDid you mean '1k'?");
     assert_refuses("{'size':'99999999999999999999'}", ERANGE,
                    "Value '99999999999999999999' is out of range for parameter 'size'");
     assert_refuses("{'size':'16E'}", ERANGE, "Value '16E' is out of range for parameter 'size'");
