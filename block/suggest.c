@@ -23,6 +23,22 @@ void suggest_driver(CairnContext *ctx, const char *name, bool protocols, GError 
     cairn_error_append_nearest(error, name, (const char *const *)names->pdata);
 }
 
+void cairn_suggest_format(CairnContext *ctx, const char *format, GError **error)
+{
+    g_auto(GStrv) names = cairn_context_list_drivers(ctx, true);
+    g_autoptr(GString) known = g_string_new(NULL);
+
+    for (char **name = names; *name; name++) {
+        if (cairn_format_features(ctx, *name) & CAIRN_FORMAT_CREATE) {
+            g_string_append_printf(known, "%s%s", known->len ? ", " : "", *name);
+        }
+    }
+    if (known->len) {
+        cairn_error_append_hint(error, "Formats of new images: %s", known->str);
+    }
+    suggest_driver(context_or_default(ctx), format, false, error);
+}
+
 /* A list's index is the one that was written. */
 static void suggest_add_table(GPtrArray *names, const OptionDesc *table, const char *key)
 {

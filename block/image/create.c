@@ -121,7 +121,7 @@ static bool create_find_format(BlockCreate *create, const char *format, GError *
     create->drv = bdrv_find_format(create->ctx, format);
     if (!create->drv) {
         cairn_set_error(error, EINVAL, "Unknown file format '%s'", format);
-        suggest_driver(create->ctx, format, false, error);
+        cairn_suggest_format(create->ctx, format, error);
         return false;
     }
     if (!create->drv->create_options) {

@@ -45,7 +45,7 @@ bool blk_measure(CairnContext *ctx, const char *format, const QDict *options,
     drv = bdrv_find_format(ctx, format);
     if (!drv) {
         cairn_set_error(error, ENOENT, "Unknown file format '%s'", format);
-        suggest_driver(ctx, format, false, error);
+        cairn_suggest_format(ctx, format, error);
         return false;
     }
     size = source ? blk_getlength(source) : size;

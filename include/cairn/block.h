@@ -377,6 +377,12 @@ enum {
 CAIRN_API int cairn_format_features(CairnContext *ctx, const char *format);
 
 /**
+ * cairn_suggest_format: hints below *@error, which says that @ctx has no format named @format to make an image in: those that
+ * it has, and the nearest name. @error as for cairn_error_append_hint().
+ */
+CAIRN_API void cairn_suggest_format(CairnContext *ctx, const char *format, GError **error);
+
+/**
  * cairn_describe_drivers: Returns: { "common-options": [...], "drivers": [...] }, drivers sorted by name, each with "name",
  * "kind" (format, filter, protocol), "prefix" (of file names; protocols), "can" (create, backing, ...), "runtime-options" and
  * "create-options"; an option has "name", "type" (str, bool, int, size), and where they apply "help", "default", "choices",

@@ -38,6 +38,13 @@ convert -O qwoc s.raw a
 create -f qcow -b s.raw -F rwa a
 info -f
 info --output=xml z.raw
+info --output=xml
+info --output=xml -Z
+check --output=xml -r bar z.raw
+map --output=xml
+map --output=xml -s 0x1k s.raw
+map --output=xml -s x s.raw
+measure --output=xml --size x
 create
 create -f
 create a b c

@@ -39,7 +39,11 @@ static void usage_misspelt(ToolFolder *f, gconstpointer data)
     tool_must_fail(f, "info --bakcing-chain a", 1, "cairn-img: unrecognized option"
                    " '--bakcing-chain'\n" HINT "Did you mean '--backing-chain'?\n");
     tool_must_fail(f, "create -f qcwo a 1M", 1, "cairn-img: a: Unknown file format 'qcwo'\n"
-                   "Did you mean 'qcow'?\n");
+                   "Formats of new images: qcow, raw\nDid you mean 'qcow'?\n");
+    tool_must_fail(f, "drivers quorun", 1, "cairn-img: Unknown driver 'quorun'\n"
+                   "Did you mean 'quorum'?\n");
+    tool_must_fail(f, "drivers --output=xml", 1, "cairn-img: --output must be used with human"
+                   " or json as argument.\n");
     tool_must_fail(f, "info -f qcow2 a", 1, "cairn-img: Could not open 'a': Unknown driver"
                    " 'qcow2'\n");
 }

@@ -77,7 +77,7 @@ static bool amend_refuse_help(Img *img, const AmendArgs *args, GError **error)
 {
     if (cairn_format_features(img->ctx, args->common.format) < 0) {
         cairn_set_error(error, EINVAL, "Unknown file format '%s'", args->common.format);
-        img_suggest_format(img, args->common.format, error);
+        cairn_suggest_format(img->ctx, args->common.format, error);
         return false;
     }
     return amend_refuse(args->common.format, error);

@@ -60,7 +60,7 @@ static ImgStep check_parse(Img *img, CheckArgs *args, int argc, char **argv, GEr
         }
     }
     args->filename = img_one_filename(argc, argv, error);
-    return args->filename &&
+    return args->filename && img_check_output(&args->common, error) &&
            img_check_format_option(args->common.image_opts, args->common.format, error)
            ? IMG_STEP_RUN : IMG_STEP_FAILED;
 }

@@ -7,16 +7,6 @@
 #include <errno.h>
 #include <string.h>
 
-static bool common_parse_output(ImgCommon *common, GError **error)
-{
-    common->is_json = !strcmp(optarg, "json");
-    if (!common->is_json && strcmp(optarg, "human")) {
-        cairn_set_error(error, EINVAL, "--output must be used with human or json as argument.");
-        return false;
-    }
-    return true;
-}
-
 static bool common_parse_progress(ImgCommon *common, GError **error)
 {
     common->progress = !strcmp(optarg, "json") ? TOOL_PROGRESS_JSON : TOOL_PROGRESS_TEXT;
@@ -72,11 +62,22 @@ ImgStep img_common_option(Img *img, ImgCommon *common, int c, bool *known, GErro
         return tool_sandbox_parse(optarg, &img->sandbox.mode, error) ? IMG_STEP_RUN
                                                                      : IMG_STEP_FAILED;
     case IMG_OPTION_OUTPUT:
-        return common_parse_output(common, error) ? IMG_STEP_RUN : IMG_STEP_FAILED;
+        common->output = optarg;
+        common->is_json = !strcmp(optarg, "json");
+        return IMG_STEP_RUN;
     default:
         *known = false;
         return IMG_STEP_RUN;
     }
+}
+
+bool img_check_output(const ImgCommon *common, GError **error)
+{
+    if (common->output && !common->is_json && strcmp(common->output, "human")) {
+        cairn_set_error(error, EINVAL, "--output must be used with human or json as argument.");
+        return false;
+    }
+    return true;
 }
 
 bool img_check_format_option(bool image_opts, const char *format, GError **error)
@@ -86,13 +87,6 @@ bool img_check_format_option(bool image_opts, const char *format, GError **error
         return false;
     }
     return true;
-}
-
-void img_suggest_format(Img *img, const char *format, GError **error)
-{
-    g_auto(GStrv) names = cairn_context_list_drivers(img->ctx, false);
-
-    cairn_error_append_nearest(error, format, (const char *const *)names);
 }
 
 void img_suggest_order(const char *filename, const char *size, GError **error)

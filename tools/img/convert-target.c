@@ -131,7 +131,7 @@ bool convert_target_prepare(Img *img, const ConvertArgs *args, int64_t bytes,
 
     if (features < 0 && !args->no_create) {
         cairn_set_error(error, EINVAL, "Unknown file format '%s'", format);
-        img_suggest_format(img, format, error);
+        cairn_suggest_format(img->ctx, format, error);
         return false;
     }
     if (!target_read_options(args, target, error)) {

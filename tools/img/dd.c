@@ -16,6 +16,7 @@
 
 #define DD_BUFFER_BYTES (2 << 20)
 #define DD_DEFAULT_BLOCK 512
+#define DD_OPERANDS "Operands: if=INPUT of=OUTPUT [bs=N] [count=N] [skip=N]"
 
 typedef struct DdArgs {
     ImgCommon common;
@@ -74,7 +75,7 @@ static bool dd_refuse_operand(const char *name, GError **error)
 {
     static const char *const known[] = { "bs", "count", "if", "of", "skip", NULL };
 
-    cairn_set_error(error, EINVAL, "unrecognized operand %s", name);
+    cairn_set_error(error, EINVAL, "unrecognized operand %s\n" DD_OPERANDS, name);
     cairn_error_append_nearest(error, name, known);
     return false;
 }
@@ -116,7 +117,8 @@ static ImgStep dd_parse(Img *img, DdArgs *args, int argc, char **argv, GError **
         }
     }
     if (!args->input || !args->output) {
-        cairn_set_error(error, EINVAL, "Must specify both input and output files");
+        cairn_set_error(error, EINVAL, "Must specify both input and output files\n"
+                        DD_OPERANDS);
         return IMG_STEP_FAILED;
     }
     return img_check_format_option(args->common.image_opts, args->common.format, error)
@@ -127,7 +129,7 @@ static bool dd_check_format(Img *img, const DdArgs *args, GError **error)
 {
     if (cairn_format_features(img->ctx, args->target_format) < 0) {
         cairn_set_error(error, EINVAL, "Unknown file format");
-        img_suggest_format(img, args->target_format, error);
+        cairn_suggest_format(img->ctx, args->target_format, error);
         return false;
     }
     return true;

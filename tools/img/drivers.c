@@ -31,7 +31,8 @@ static ImgStep drivers_parse(Img *img, DriversArgs *args, int argc, char **argv,
     }
     args->names = argv + optind;
     args->name_count = argc - optind;
-    return step;
+    return step == IMG_STEP_RUN && !img_check_output(&args->common, error) ? IMG_STEP_FAILED
+                                                                           : step;
 }
 
 /* ---- for people ---- */
@@ -104,8 +105,10 @@ static void drivers_print_human(const QDict *all, const QList *drivers, bool is_
 
 /* ---- the command ---- */
 
-static QObject *drivers_find(const QList *all, const char *name, GError **error)
+static QObject *drivers_find(Img *img, const QList *all, const char *name, GError **error)
 {
+    g_auto(GStrv) known = cairn_context_list_drivers(img->ctx, false);
+
     for (size_t i = 0; i < qlist_size(all); i++) {
         QObject *driver = qlist_at(all, i);
 
@@ -114,10 +117,11 @@ static QObject *drivers_find(const QList *all, const char *name, GError **error)
         }
     }
     cairn_set_error(error, ENOENT, "Unknown driver '%s'", name);
+    cairn_error_append_nearest(error, name, (const char *const *)known);
     return NULL;
 }
 
-static QList *drivers_choose(const DriversArgs *args, const QDict *all, GError **error)
+static QList *drivers_choose(Img *img, const DriversArgs *args, const QDict *all, GError **error)
 {
     QList *every = qobject_to_qlist(qdict_get(all, "drivers"));
     g_autoptr(QList) chosen = qlist_new();
@@ -126,7 +130,7 @@ static QList *drivers_choose(const DriversArgs *args, const QDict *all, GError *
         return qobject_ref(every);
     }
     for (int i = 0; i < args->name_count; i++) {
-        QObject *driver = drivers_find(every, args->names[i], error);
+        QObject *driver = drivers_find(img, every, args->names[i], error);
 
         if (!driver) {
             return NULL;
@@ -147,7 +151,7 @@ int img_drivers(Img *img, int argc, char **argv, GError **error)
         return step == IMG_STEP_DONE ? 0 : 1;
     }
     all = cairn_describe_drivers(img->ctx);
-    chosen = drivers_choose(&args, all, error);
+    chosen = drivers_choose(img, &args, all, error);
     if (!chosen) {
         return 1;
     }

@@ -52,17 +52,18 @@ typedef enum ImgStep {
 typedef struct ImgCommon {
     bool image_opts, force_share, quiet, is_json;
     const char *format;
+    const char *output;         /* of --output, for img_check_output(); NULL: not given */
     ToolProgressMode progress;
 } ImgCommon;
 
 /* Handles option @c if it is a shared one; else nothing happens, with *known false. */
 ImgStep img_common_option(Img *img, ImgCommon *common, int c, bool *known, GError **error);
 
+/* "--output must be used with human or json as argument." */
+bool img_check_output(const ImgCommon *common, GError **error);
+
 /* "--image-opts and --format are mutually exclusive" */
 bool img_check_format_option(bool image_opts, const char *format, GError **error);
-
-/* The hint after a format that does not exist, if its name is like another's. */
-void img_suggest_format(Img *img, const char *format, GError **error);
 
 /* The hint where @filename is a size and @size is none. */
 void img_suggest_order(const char *filename, const char *size, GError **error);

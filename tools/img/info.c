@@ -40,7 +40,7 @@ static ImgStep info_parse(Img *img, InfoArgs *args, int argc, char **argv, GErro
         }
     }
     args->filename = img_one_filename(argc, argv, error);
-    return args->filename &&
+    return args->filename && img_check_output(&args->common, error) &&
            img_check_format_option(args->common.image_opts, args->common.format, error)
            ? IMG_STEP_RUN : IMG_STEP_FAILED;
 }

@@ -24,17 +24,15 @@ typedef struct MapPrinter {
     MapEntry pending;
 } MapPrinter;
 
-enum { MAP_OPTION_OUTPUT = IMG_OPTION_FIRST_FREE };
-
 /* Beside the forms of other commands a picture. */
-static bool map_parse_output(MapArgs *args, GError **error)
+static bool map_check_output(MapArgs *args, GError **error)
 {
-    bool known;
-
-    args->is_svg = !strcmp(optarg, "svg");
-    return args->is_svg ||
-           img_common_option(NULL, &args->common, IMG_OPTION_OUTPUT, &known, error) ==
-           IMG_STEP_RUN;
+    args->is_svg = !g_strcmp0(args->common.output, "svg");
+    if (args->is_svg || img_check_output(&args->common, error)) {
+        return true;
+    }
+    cairn_error_append_hint(error, "Accepted values of '--output': human, json, svg");
+    return false;
 }
 
 static ImgStep map_parse_options(Img *img, MapArgs *args, int argc, char **argv,
@@ -45,7 +43,7 @@ static ImgStep map_parse_options(Img *img, MapArgs *args, int argc, char **argv,
         { "force-share", no_argument, NULL, 'U' },
         { "image-opts", no_argument, NULL, IMG_OPTION_IMAGE_OPTS },
         { "max-length", required_argument, NULL, 'l' },
-        { "output", required_argument, NULL, MAP_OPTION_OUTPUT },
+        { "output", required_argument, NULL, IMG_OPTION_OUTPUT },
         { "start-offset", required_argument, NULL, 's' },
         { NULL },
     };
@@ -58,9 +56,7 @@ static ImgStep map_parse_options(Img *img, MapArgs *args, int argc, char **argv,
         if (step != IMG_STEP_RUN) {
             return step;
         }
-        if (c == MAP_OPTION_OUTPUT) {
-            ok = map_parse_output(args, error);
-        } else if (c == 's') {
+        if (c == 's') {
             ok = tool_parse_size("start offset", optarg, 0, INT64_MAX, &args->start, error);
         } else if (c == 'l') {
             ok = tool_parse_size("max length", optarg, 0, INT64_MAX, &args->length, error);
@@ -77,7 +73,7 @@ static ImgStep map_parse(Img *img, MapArgs *args, int argc, char **argv, GError 
         return step;
     }
     args->filename = img_one_filename(argc, argv, error);
-    return args->filename &&
+    return args->filename && map_check_output(args, error) &&
            img_check_format_option(args->common.image_opts, args->common.format, error)
            ? IMG_STEP_RUN : IMG_STEP_FAILED;
 }

@@ -64,7 +64,8 @@ static ImgStep measure_parse_options(Img *img, MeasureArgs *args, int argc, char
         if (step != IMG_STEP_RUN) {
             return step;
         }
-        if (!known && !measure_parse_value(args, c, error)) {
+        if (!img_check_output(&args->common, error) ||
+            (!known && !measure_parse_value(args, c, error))) {
             return IMG_STEP_FAILED;
         }
     }

@@ -53,12 +53,14 @@ static ImgStep snapshot_parse(Img *img, SnapshotArgs *args, int argc, char **arg
 }
 
 /* What an action ends with; a list has nothing to say. */
-static bool snapshot_act(const SnapshotArgs *args, GError **error)
+static bool snapshot_act(const SnapshotArgs *args, const char *format, GError **error)
 {
     switch (args->action) {
     case 'c':
-        cairn_set_error(error, ENOTSUP, "Could not create snapshot '%s': -%d (%s)",
-                        args->snapshot, EOPNOTSUPP, g_strerror(EOPNOTSUPP));
+        cairn_set_error(error, ENOTSUP, "Could not create snapshot '%s': -%d (%s)\n"
+                        "An overlay that takes the writes keeps an image as it is: "
+                        "%s create -f qcow -b FILE -F %s NEWFILE", args->snapshot, EOPNOTSUPP,
+                        g_strerror(EOPNOTSUPP), tool_prog(), format);
         return false;
     case 'a':
         cairn_set_error(error, ENOTSUP, "Could not apply snapshot '%s': Block driver does not"
@@ -85,5 +87,5 @@ int img_snapshot(Img *img, int argc, char **argv, GError **error)
     image = img_image(&args.common, args.filename,
                       BLK_O_SHARE_WRITE | (args.action == 'l' ? 0 : BLK_O_RDWR));
     blk = img_open(img, &image, error);
-    return blk && snapshot_act(&args, error) ? 0 : 1;
+    return blk && snapshot_act(&args, blk_get_format(blk), error) ? 0 : 1;
 }

@@ -60,6 +60,8 @@ static void test_create(void)
     assert_last_line(&error, "Did you mean 'preallocation'?");
     g_assert_false(blk_create(ctx, "/nowhere/x", "qcwo", NULL, 512, &error));
     assert_last_line(&error, "Did you mean 'qcow'?");
+    g_assert_false(blk_create(ctx, "/nowhere/x", "vmdk", NULL, 512, &error));
+    assert_last_line(&error, "Formats of new images: qcow, raw");
     g_assert_false(blk_measure(ctx, "qcwo", NULL, NULL, 512, &measure, &error));
     assert_last_line(&error, "Did you mean 'qcow'?");
     qdict_del(options, "preallocaton");

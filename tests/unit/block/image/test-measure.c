@@ -53,7 +53,8 @@ static void test_refusals(void)
         int err;
         const char *message;
     } cases[] = {
-        { "nope", NULL, 0, ENOENT, "Unknown file format 'nope'" },
+        { "nope", NULL, 0, ENOENT, "Unknown file format 'nope'\n"
+          "Formats of new images: qcow, raw" },
         { "mem", NULL, 0, ENOTSUP, "Block driver 'mem' does not support size measurement" },
         { "raw", "bogus", 0, EINVAL, "Invalid parameter 'bogus'" },
         { "raw", NULL, INT64_MAX, EFBIG, "The image size is too large for file format 'raw'" },
