@@ -208,6 +208,10 @@ static void create_set_no_format(const char *detected, GError **error)
     cairn_set_error(error, EINVAL, "Backing file specified without backing format");
     if (detected) {
         cairn_error_append_hint(error, "Detected format of %s.", detected);
+        cairn_error_append_hint(error, "If that is right, name it: -F %s (backing_fmt=%s).",
+                                detected, detected);
+    } else {
+        cairn_error_append_hint(error, "Name it: -F FORMAT (backing_fmt=FORMAT).");
     }
 }
 

@@ -34,6 +34,9 @@ ADDED_LINES = [
     ("stderr", r"Operands: if=INPUT of=OUTPUT .*", "dd names its operands"),
     ("stderr", r"An overlay that takes the writes keeps .* create -f qcow -b FILE -F \w+ NEWFILE",
      "what does the work of a snapshot is named"),
+    ("stderr", r"Name it: -F FORMAT.*\.", "the option that is missing is named"),
+    ("stderr", r"The target is the source itself, or a backing file of it\.",
+     "the lock's own question would lead astray"),
     ("stderr", r"Did you mean '--(help|version)'\?", "a word that is an option elsewhere"),
     ("stderr", r"Options of '\w+' stand after its name\.", "an option before its command"),
     ("stderr", r"The file name stands before the size: \S+ \S+", "a name and a size that are swapped"),
@@ -72,7 +75,8 @@ def checked(status, stdout, stderr=""):
 
 
 def prints_newline(text):
-    return {"why": "the peer forgets the newline of its last line", "stderr": text}
+    return {"why": "the peer forgets the newline of its last line",
+            "stderr": text + r"If that is right, name it: -F \w+ \(backing_fmt=\w+\)\.\n"}
 
 
 DIFFERENCES = {

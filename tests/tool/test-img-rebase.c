@@ -99,7 +99,7 @@ static void test_failure(ToolFolder *folder, gconstpointer data)
                    "'nope.raw': No such file or directory\n");
     tool_must_fail(folder, "rebase -b other.raw over.qcow", 1,
                    "cairn-img: Could not change the backing file to 'other.raw': backing format "
-                   "must be specified\n");
+                   "must be specified\nName it: -F FORMAT.\n");
     assert_reads_as_before(folder);
 }
 

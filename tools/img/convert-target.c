@@ -61,7 +61,8 @@ static bool target_check_features(const ConvertArgs *args, int features,
         return false;
     }
     if (target->backing && !target->backing_format) {
-        message = "Use of backing file requires explicit backing format";
+        message = "Use of backing file requires explicit backing format\n"
+                  IMG_NAME_BACKING_FORMAT;
     } else if (args->compressed && !(features & CAIRN_FORMAT_COMPRESS)) {
         message = "Compression not supported for this file format";
     } else if (args->compressed && target_is_encrypted(target->options)) {

@@ -90,7 +90,8 @@ static void convert_set_is_source(const ConvertArgs *args, const char *path, GEr
                           convert_target_format(args));
 
     cairn_set_error(error, EAGAIN, "%s: Failed to get \"write\" lock\n"
-                    "Is another process using the image [%s]?", where, path);
+                    "Is another process using the image [%s]?\n" IMG_TARGET_IS_SOURCE, where,
+                    path);
 }
 
 /* With -n the sources' backing files may be written to: what is read of them is what is written. */

@@ -222,8 +222,8 @@ static BlockCreate *dd_prepare(Img *img, DdRun *run, GError **error)
     }
     if (img_overwrites_source(img, run->source, args->output, true)) {
         cairn_set_error(error, EAGAIN, "%s: error while creating output image: Failed to get"
-                        " \"write\" lock\nIs another process using the image [%s]?", args->output,
-                        args->output);
+                        " \"write\" lock\nIs another process using the image [%s]?\n"
+                        IMG_TARGET_IS_SOURCE, args->output, args->output);
         g_clear_pointer(&create, blk_create_free);
     }
     return create;

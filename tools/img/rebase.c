@@ -171,7 +171,7 @@ static bool rebase_can(Img *img, const RebaseArgs *args, BlockBackend *blk, GErr
     if (!(cairn_format_features(img->ctx, blk_get_format(blk)) & CAIRN_FORMAT_REBASE)) {
         why = "Operation not supported";
     } else if (rebase_has_backing(args) && !args->backing_format) {
-        why = "backing format must be specified";
+        why = "backing format must be specified\n" IMG_NAME_BACKING_FORMAT;
     }
     if (why) {
         cairn_set_error(error, ENOTSUP, "Could not change the backing file to '%s': %s",

@@ -162,11 +162,13 @@ static void test_hints(void)
     g_assert_null(blk_create_prepare(ctx, "vault:x", "toy", "vault:base", NULL, NULL, -1, true,
                                      &error));
     g_assert_cmpstr(error->message, ==,
-                    "Backing file specified without backing format\nDetected format of toy.");
+                    "Backing file specified without backing format\nDetected format of toy.\n"
+                    "If that is right, name it: -F toy (backing_fmt=toy).");
     g_clear_error(&error);
     g_assert_null(blk_create_prepare(ctx, "vault:x", "toy", "vault:base", NULL, NULL, -1, false,
                                      &error));
-    g_assert_cmpstr(error->message, ==, "Backing file specified without backing format");
+    g_assert_cmpstr(error->message, ==, "Backing file specified without backing format\n"
+                    "Name it: -F FORMAT (backing_fmt=FORMAT).");
     g_clear_error(&error);
     g_assert_null(blk_create_prepare(ctx, "vault:x", "toy", "vault:nope", "toy", NULL, 1, true,
                                      &error));
