@@ -177,6 +177,7 @@ convert -S 4KB s.raw a
 resize -f raw s.raw 10MB
 resize -f raw 10M s.raw
 resize -f raw 10M 1.x
+resize -f raw --preallocation=ful s.raw 10M
 """
 
 GROUPS = {"options": OPTIONS, "sizes": SIZES}

@@ -37,6 +37,11 @@ a b
 -c 'truncate 1'
 -c q
 -c 'quit now'
+-c raed
+-c 'help raed'
+-f raw s.raw z.raw
+-f raw s.raw 'read 0 512'
+-f raw s.raw -c 'truncate -m ful 2M'
 -c quit -c bogus
 -c bogus -c quit
 -f raw nope

@@ -2,6 +2,8 @@
 """Where cairn-io answers otherwise than the peer on purpose; the form is that of differences.py."""
 
 ADDED_LINES = [
+    ("stderr", r"qemu-io: Unexpected argument: .*", "what is one too many is named"),
+    ("stderr", r"A command is given by -c 'COMMAND'\.", "the option that is missing is named"),
     ("stderr", r"The image ends at offset \d+ \(.*\)\.", "a range that ends after the image names the limit"),
     ("stderr", r"A compressed write is one cluster, of \d+ bytes here, or the shorter one at the image's end\.",
      "what is wrong with the argument is said"),

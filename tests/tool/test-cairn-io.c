@@ -249,6 +249,14 @@ static void compressed_write_between_clusters(ToolFolder *f, gconstpointer data)
 #define CASE(path, function) \
     g_test_add(path, ToolFolder, NULL, tool_folder_setup, function, tool_folder_teardown)
 
+static void option_errors_begin_with_the_name(ToolFolder *f, gconstpointer data)
+{
+    g_auto(ToolRun) run = tool_run(f, "--bogus");
+
+    g_assert_cmpint(run.status, ==, 1);
+    g_assert_cmpstr(run.err, ==, "cairn-io: unrecognized option '--bogus'\n");
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -258,6 +266,7 @@ int main(int argc, char **argv)
     CASE("/io/aio/started/ends-before-exit", aio_ends_before_exit);
     CASE("/io/piped/started/result-comes-while-waiting", piped_result_comes_while_waiting);
     CASE("/io/wait_break/without-breakpoints/fails-at-once", wait_without_breakpoints_fails);
+    CASE("/io/options/unknown/is-told-under-the-program's-name", option_errors_begin_with_the_name);
     CASE("/io/truncate/sets-the-length", truncation_sets_length);
     CASE("/io/truncate/gives-the-permission-back", truncation_gives_the_permission_back);
     CASE("/io/truncate/resizing-forbidden/is-refused", truncation_is_refused_by_others);

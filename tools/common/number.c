@@ -58,7 +58,7 @@ bool tool_parse_size_option(const char *name, const char *text, uint64_t *bytes,
     return true;
 }
 
-bool tool_parse_prealloc(const char *text, PreallocMode *mode)
+bool tool_parse_prealloc(const char *text, PreallocMode *mode, GError **error)
 {
     static const char *const names[] = { "off", "metadata", "falloc", "full" };
 
@@ -68,6 +68,8 @@ bool tool_parse_prealloc(const char *text, PreallocMode *mode)
             return true;
         }
     }
+    cairn_set_error(error, EINVAL, "Invalid preallocation mode '%s'\n"
+                    "Accepted values of 'preallocation': off, falloc, full", text);
     return false;
 }
 

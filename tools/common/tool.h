@@ -54,8 +54,8 @@ bool tool_parse_size(const char *what, const char *text, int64_t min, int64_t ma
  * The other style of message, that of option strings; @name is the option's. Any number of 64 bits.
  */
 bool tool_parse_size_option(const char *name, const char *text, uint64_t *bytes, GError **error);
-/* off, metadata, falloc, full; false, with no message, for others. */
-bool tool_parse_prealloc(const char *text, PreallocMode *mode);
+/* off, metadata, falloc, full. */
+bool tool_parse_prealloc(const char *text, PreallocMode *mode, GError **error);
 /* A plain decimal number within limits; false, with no message, if it is not. */
 bool tool_parse_int(const char *text, int64_t min, int64_t max, int64_t *value);
 

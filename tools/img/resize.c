@@ -21,15 +21,6 @@ typedef struct ResizeArgs {
 
 enum { RESIZE_OPTION_PREALLOC = IMG_OPTION_FIRST_FREE, RESIZE_OPTION_SHRINK };
 
-static bool resize_parse_prealloc(ResizeArgs *args, GError **error)
-{
-    if (!tool_parse_prealloc(optarg, &args->prealloc)) {
-        cairn_set_error(error, EINVAL, "Invalid preallocation mode '%s'", optarg);
-        return false;
-    }
-    return true;
-}
-
 static ImgStep resize_parse_options(Img *img, ResizeArgs *args, int argc, char **argv,
                                     GError **error)
 {
@@ -51,7 +42,8 @@ static ImgStep resize_parse_options(Img *img, ResizeArgs *args, int argc, char *
         }
         if (c == RESIZE_OPTION_SHRINK) {
             args->shrink = true;
-        } else if (c == RESIZE_OPTION_PREALLOC && !resize_parse_prealloc(args, error)) {
+        } else if (c == RESIZE_OPTION_PREALLOC &&
+                   !tool_parse_prealloc(optarg, &args->prealloc, error)) {
             return IMG_STEP_FAILED;
         }
     }

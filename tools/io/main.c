@@ -6,6 +6,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/sandbox.h"
 #include "common/tool.h"
@@ -96,6 +97,15 @@ static int parse_option(IoArgs *args, int c)
     return io_check_modes(&args->open) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+static void refuse_argument(const char *word)
+{
+    g_autofree char *command = g_strndup(word, strcspn(word, " "));
+    bool is_command = io_command_find(command) != NULL;
+
+    io_error("Unexpected argument: %s%s", word,
+             is_command ? "\nA command is given by -c 'COMMAND'." : "");
+}
+
 /* Returns whether the words make sense; else it has said why. */
 static bool parse_args(IoArgs *args, int argc, char **argv)
 {
@@ -123,6 +133,7 @@ static bool parse_args(IoArgs *args, int argc, char **argv)
     };
     int c;
 
+    argv[0] = program_invocation_short_name;    /* how getopt_long() begins its messages */
     while ((c = getopt_long(argc, argv, "hVc:d:f:rsnCmki:t:T:U", longs, NULL)) != -1) {
         if (parse_option(args, c) != EXIT_SUCCESS) {
             return false;
@@ -130,6 +141,7 @@ static bool parse_args(IoArgs *args, int argc, char **argv)
     }
     if (argc - optind > 1) {
         print_help();
+        refuse_argument(argv[optind + 1]);
         return false;
     }
     if (args->open.image_opts && args->open.format) {

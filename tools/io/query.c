@@ -52,20 +52,6 @@ bool io_cmd_discard(IoShell *shell, int argc, char **argv)
     return true;
 }
 
-static bool parse_prealloc(const char *text, PreallocMode *mode)
-{
-    static const char *const names[] = { "off", "metadata", "falloc", "full" };
-
-    for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
-        if (!strcmp(text, names[i])) {
-            *mode = (PreallocMode)i;
-            return true;
-        }
-    }
-    io_error("Invalid preallocation mode '%s'", text);
-    return false;
-}
-
 bool io_cmd_truncate(IoShell *shell, int argc, char **argv)
 {
     g_autoptr(GError) error = NULL;
@@ -78,7 +64,8 @@ bool io_cmd_truncate(IoShell *shell, int argc, char **argv)
             io_print_usage("truncate");
             return false;
         }
-        if (!parse_prealloc(optarg, &prealloc)) {
+        if (!tool_parse_prealloc(optarg, &prealloc, &error)) {
+            tool_report(error);
             return false;
         }
     }

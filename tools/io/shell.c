@@ -210,6 +210,22 @@ const IoCommand *io_command_find(const char *name)
     return NULL;
 }
 
+/* On stderr, whichever stream it follows: scripts know what stands on the other. */
+static void suggest_command(const char *word)
+{
+    g_autoptr(GPtrArray) names = g_ptr_array_new();
+    const char *nearest;
+
+    for (const IoCommand *c = io_commands; c->name; c++) {
+        g_ptr_array_add(names, (gpointer)c->name);
+    }
+    g_ptr_array_add(names, NULL);
+    nearest = cairn_nearest_name(word, (const char *const *)names->pdata);
+    if (nearest) {
+        fprintf(stderr, "Did you mean '%s'?\n", nearest);
+    }
+}
+
 /* @name: the command's own, or its alias. */
 static void print_command(const IoCommand *c, const char *name)
 {
@@ -237,6 +253,8 @@ static bool io_cmd_help(IoShell *shell, int argc, char **argv)
     c = io_command_find(argv[1]);
     if (!c) {
         printf("command %s not found\n", argv[1]);
+        fflush(stdout);
+        suggest_command(argv[1]);
         return false;
     }
     print_command(c, argv[1]);
@@ -270,6 +288,7 @@ static bool run_words(IoShell *shell, int argc, char **argv)
 
     if (!c) {
         fprintf(stderr, "command \"%s\" not found\n", argv[0]);
+        suggest_command(argv[0]);
         return false;
     }
     if ((c->flags & IO_NEEDS_IMAGE) && !shell->blk) {
