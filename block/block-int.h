@@ -93,6 +93,10 @@ bool registry_check_allowed(CairnContext *ctx, const BlockDriver *drv, GError **
 
 /* @protocols: @name stood before a colon. */
 void suggest_driver(CairnContext *ctx, const char *name, bool protocols, GError **error);
+/* What @options name no file for @child by. */
+void suggest_child_name(const QDict *options, const char *child, GError **error);
+/* @options, of which nobody has taken these, name neither a driver nor a file. */
+void suggest_root(const QDict *options, GError **error);
 /* The tables may be NULL. */
 void suggest_option(const OptionDesc *table, const OptionDesc *more, const char *key,
                     GError **error);

@@ -3,6 +3,8 @@
  * Which drivers a context has: the built-in ones, by an explicit table (constructors get lost in
  * static libraries), and those that the embedder registers. Names are unique in a context.
  */
+#include <unistd.h>
+
 #include "block/block-int.h"
 #include "block/drivers.h"
 
@@ -98,6 +100,9 @@ const BlockDriver *bdrv_find_path_driver(CairnContext *ctx, const char *filename
     drv = registry_find_prefix(ctx, prefix);
     if (!drv) {
         cairn_set_error(error, ENOENT, "Unknown protocol '%s'", prefix);
+        if (access(filename, F_OK) == 0) {
+            cairn_error_append_hint(error, "The file of that name is ./%s", filename);
+        }
         suggest_driver(ctx, prefix, true, error);
     }
     return drv;

@@ -62,3 +62,23 @@ void suggest_option(const OptionDesc *table, const OptionDesc *more, const char 
     g_ptr_array_add(names, NULL);
     cairn_error_append_nearest(error, key, (const char *const *)names->pdata);
 }
+
+void suggest_child_name(const QDict *options, const char *child, GError **error)
+{
+    if (qdict_haskey(options, "filename")) {
+        cairn_error_append_hint(error, "Did you mean '%s.filename'?", child);
+    }
+}
+
+void suggest_root(const QDict *options, GError **error)
+{
+    static const char *const known[] = { "driver", "file", "file.filename", NULL };
+    const char *key = qdict_size(options) ? qdict_key_at(options, 0) : NULL;
+
+    if (qdict_haskey(options, "filename")) {
+        suggest_child_name(options, "file", error);
+    } else if (key) {
+        cairn_error_append_hint(error, "The option '%s' is neither.", key);
+        cairn_error_append_nearest(error, key, known);
+    }
+}

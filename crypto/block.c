@@ -49,6 +49,8 @@ static SecMem *block_secret(CairnSecrets *secrets, const char *key_secret, GErro
 {
     if (!key_secret) {
         cairn_set_error(error, EINVAL, "Parameter 'encrypt.key-secret' is required for cipher");
+        cairn_error_append_hint(error, "It is the id of a secret with the password: "
+                                "--object secret,id=ID,file=PASSWORDFILE, encrypt.key-secret=ID");
         return NULL;
     }
     return secrets_lookup(secrets, key_secret, error);

@@ -27,7 +27,8 @@ static bool common_discard(const QDict *common, int *flags, GError **error)
     } else if (!strcmp(text, "unmap") || !strcmp(text, "on")) {
         *flags |= BLK_O_UNMAP;
     } else {
-        cairn_set_error(error, EINVAL, "Invalid discard option");
+        cairn_set_error(error, EINVAL, "Invalid discard option\n"
+                        "Accepted values of 'discard': ignore, unmap, off, on");
         return false;
     }
     return true;
@@ -47,7 +48,8 @@ static bool common_detect_zeroes(const QDict *common, int flags, BdrvDetectZeroe
         return true;
     }
     if (strcmp(text, "unmap")) {
-        cairn_set_error(error, EINVAL, "invalid parameter value: %s", text);
+        cairn_set_error(error, EINVAL, "invalid parameter value: %s\n"
+                        "Accepted values of 'detect-zeroes': off, on, unmap", text);
         return false;
     }
     if (!(flags & BLK_O_UNMAP)) {

@@ -55,6 +55,7 @@ static BlockDriverState *child_open_node(BlockDriverState *bs, const char *name,
     if (!filename && !reference && qdict_size(options) == 0) {
         qobject_unref(options);
         cairn_set_error(error, EINVAL, "A block device must be specified for \"%s\"", name);
+        suggest_child_name(priv->open_options, name, error);
         return NULL;
     }
     return bdrv_open(priv->ctx, filename, reference, options, child_flags(bs, filename, role), bs,

@@ -176,6 +176,7 @@ static bool open_guess_format(BdrvOpening *o, GError **error)
     }
     if (!o->filename && !open_has_child_options(o->options, "file")) {
         cairn_set_error(error, EINVAL, "Must specify either driver or file");
+        suggest_root(o->options, error);
         return false;
     }
     if (!(o->flags & BLK_O_PROBE)) {

@@ -20,6 +20,13 @@ info --image-opts driver=raw,file.filename=s.raw,cache.direct=on
 info --image-opts driver=raw,file.filename=s.raw,node-name=foo
 info --image-opts driver=raw,file.filename=s.raw,node-name=0bad
 info --image-opts driver=raw,file.filename=s.raw,discard=foo
+info --image-opts filename=s.raw
+info --image-opts driver=raw,filename=s.raw
+info --image-opts driver=qcow,filename=q.qcow
+info --image-opts bogus=1
+info --image-opts drvier=raw
+info --image-opts s.raw
+create ./a:b 1M ;; create a:b 1M
 info --image-opts driver=raw,file.filename=s.raw,detect-zeroes=foo
 info --image-opts driver=raw,file.filename=s.raw,detect-zeroes=unmap
 info --image-opts driver=raw,file.filename=s.raw,detect-zeroes=on,discard=unmap

@@ -134,6 +134,9 @@ json:[]
 'json:{"driver":"foo"}'
 file:s.raw -f raw -c length
 foo:s.raw -c length
+--image-opts filename=s.raw
+--image-opts driver=raw,filename=s.raw
+--image-opts bogus=1
 ./s.raw -f raw -c length
 /dev/null -f raw -c length -c 'read 0 1'
 --image-opts driver=file,filename=/dev/null

@@ -2,6 +2,8 @@
 """Where cairn-io answers otherwise than the peer on purpose; the form is that of differences.py."""
 
 ADDED_LINES = [
+    ("stderr", r"It is the id of a secret with the password: .*", "where the missing key comes from"),
+    ("stderr", r"The option '\w+' is neither\.", "an option that nobody knows is named"),
     ("stderr", r"qemu-io: Unexpected argument: .*", "what is one too many is named"),
     ("stderr", r"A command is given by -c 'COMMAND'\.", "the option that is missing is named"),
     ("stderr", r"The image ends at offset \d+ \(.*\)\.", "a range that ends after the image names the limit"),
@@ -49,7 +51,8 @@ DIFFERENCES = {
     "-c 'help aio_write'": differs(OWN_WORDS, stdout=r"aio_write \[.*SUMMARY\n\n( .*\n|\n)+"),
     "--image-opts s.raw": differs(
         "a bare first word is a node's name, as in the other tools; the peer takes it for an option that is on",
-        stderr=r"qemu-io: can't open: Cannot find device='s.raw' nor node-name='s.raw'\n"),
+        stderr=r"qemu-io: can't open: Cannot find device='s.raw' nor node-name='s.raw'\n"
+               r"A word alone names a node; the file is file\.filename=s\.raw\n"),
     "--image-opts driver=file,filename=s.raw -c 'read 0 512' -c info": differs(
         "the peer prints the name twice for protocols",
         stdout=result("read", 512, 0) + r"format name: file\ncluster size: 0 bytes\n"

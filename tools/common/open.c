@@ -5,6 +5,7 @@
 #include "common/tool.h"
 
 #include <string.h>
+#include <unistd.h>
 
 int tool_open_flags(const ToolImage *image)
 {
@@ -33,7 +34,13 @@ BlockBackend *tool_open_image(CairnContext *ctx, const ToolImage *image, GError 
 
     /* A bare word is a node's name. */
     if (image->image_opts && image->name[0] && !strpbrk(image->name, "=,")) {
-        return blk_open_opts(ctx, image->name, flags, error);
+        BlockBackend *blk = blk_open_opts(ctx, image->name, flags, error);
+
+        if (!blk && access(image->name, F_OK) == 0) {
+            cairn_error_append_hint(error, "A word alone names a node; the file is "
+                                    "file.filename=%s", image->name);
+        }
+        return blk;
     }
 
     g_autoptr(QDict) options = tool_image_options(image, &filename, error);

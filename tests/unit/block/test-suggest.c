@@ -25,6 +25,12 @@ static void test_open(void)
         { "driver=raw,offfset=1,file.filename=/dev/zero", "Did you mean 'offset'?" },
         { "driver=raw,raed-only=on,file.filename=/dev/zero", "Did you mean 'read-only'?" },
         { "driver=raw,file.driver=file,file.filenam=/dev/zero", "Did you mean 'filename'?" },
+        { "filename=/dev/zero", "Did you mean 'file.filename'?" },
+        { "driver=raw,filename=/dev/zero", "Did you mean 'file.filename'?" },
+        { "drvier=raw", "Did you mean 'driver'?" },
+        { "bogus=1", "The option 'bogus' is neither." },
+        { "driver=null-co,discard=x", "Accepted values of 'discard': ignore, unmap, off, on" },
+        { "driver=null-co,detect-zeroes=x", "Accepted values of 'detect-zeroes': off, on, unmap" },
     };
 
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -44,6 +50,8 @@ static void test_name(void)
 
     g_assert_null(blk_open(ctx, "fiel:/dev/zero", BLK_O_PROBE, &error));
     assert_last_line(&error, "Did you mean 'file'?");
+    g_assert_null(blk_open(ctx, "dev:zero", BLK_O_PROBE, &error));          /* no such file */
+    assert_last_line(&error, "Unknown protocol 'dev'");
     g_assert_null(blk_open(ctx, "raw:/dev/zero", BLK_O_PROBE, &error));     /* no protocol */
     assert_last_line(&error, "Unknown protocol 'raw'");
 }
