@@ -12,7 +12,9 @@
 #include <cairn/driver.h>
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define LOCK_PERM_BASE 100
 #define LOCK_UNSHARED_BASE 200
@@ -71,7 +73,40 @@ static int lock_acquire(FileLock *lock, int fd, int base, uint64_t *held, uint64
     return 0;
 }
 
-static void lock_set_conflict(FileLock *lock, const char *prefix, int perm, const struct flock *fl,
+/*
+ * Whether file description @fd holds @byte, which somebody does, of the file @st: what another one
+ * holds would be a conflict for it.
+ */
+static bool lock_is_holder(int fd, const struct stat *st, int byte)
+{
+    struct flock fl = {
+        .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1,
+    };
+    struct stat other;
+
+    return fstat(fd, &other) == 0 && other.st_dev == st->st_dev && other.st_ino == st->st_ino &&
+           fcntl(fd, F_OFD_GETLK, &fl) == 0 && fl.l_type == F_UNLCK;
+}
+
+/* Whether another descriptor of this process holds @byte, and no one else; @lock does not. */
+static bool lock_is_held_here(const FileLock *lock, int byte)
+{
+    g_autoptr(GDir) dir = g_dir_open("/proc/self/fd", 0, NULL);
+    struct stat st;
+    const char *name;
+
+    if (!dir || fstat(lock->fd, &st) < 0) {
+        return false;
+    }
+    while ((name = g_dir_read_name(dir))) {
+        if (lock_is_holder(atoi(name), &st, byte)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void lock_set_conflict(const char *prefix, int perm, const struct flock *fl,
                               const char *filename, GError **error)
 {
     cairn_set_error(error, EAGAIN, "Failed to get %s\"%s\" lock", prefix, lock_perm_names[perm]);
@@ -82,9 +117,9 @@ static void lock_set_conflict(FileLock *lock, const char *prefix, int perm, cons
     }
 }
 
-/* Fails if somebody else holds a byte base + n with n in @perms. */
+/* Fails if somebody else holds a byte base + n with n in @perms, *byte. */
 static bool lock_test(FileLock *lock, int base, uint64_t perms, const char *prefix,
-                      const char *filename, GError **error)
+                      const char *filename, int *byte, GError **error)
 {
     for (int i = 0; i < LOCK_PERM_COUNT; i++) {
         struct flock fl = {
@@ -101,7 +136,8 @@ static bool lock_test(FileLock *lock, int base, uint64_t perms, const char *pref
             return false;
         }
         if (fl.l_type != F_UNLCK) {
-            lock_set_conflict(lock, prefix, i, &fl, filename, error);
+            lock_set_conflict(prefix, i, &fl, filename, error);
+            *byte = base + i;
             return false;
         }
     }
@@ -112,7 +148,7 @@ bool file_lock_extend(FileLock *lock, uint64_t perm, uint64_t unshared, bool tes
                       const char *filename, GError **error)
 {
     const uint64_t old_perm = lock->perm, old_unshared = lock->unshared;
-    int ret;
+    int ret, byte = -1;
 
     if (lock->fd < 0) {
         return true;
@@ -124,12 +160,16 @@ bool file_lock_extend(FileLock *lock, uint64_t perm, uint64_t unshared, bool tes
     if (ret < 0) {
         cairn_set_error_errno(error, -ret, "Failed to lock '%s'", filename);
     } else if (!test ||
-               (lock_test(lock, LOCK_UNSHARED_BASE, perm & ~old_perm, "", filename, error) &&
+               (lock_test(lock, LOCK_UNSHARED_BASE, perm & ~old_perm, "", filename, &byte,
+                          error) &&
                 lock_test(lock, LOCK_PERM_BASE, unshared & ~old_unshared, "shared ", filename,
-                          error))) {
+                          &byte, error))) {
         return true;
     }
     file_lock_reduce(lock, old_perm, old_unshared);
+    if (byte >= 0 && lock_is_held_here(lock, byte)) {
+        cairn_error_append_hint(error, "This process itself has it open already.");
+    }
     return false;
 }
 

@@ -21,6 +21,7 @@ NO_PLAIN_PATH = r"qemu-img: warning: The backing file name '.*' is no plain path
 RAW_UNTOUCHED = "the peer allocates the first block of a new raw file; Cairn leaves it a hole"
 
 ADDED_LINES = [
+    ("stderr", r"This process itself has it open already\.", "there is no other process to look for"),
     ("stderr", r"It is the id of a secret with the password: .*", "where the missing key comes from"),
     ("stderr", r"The file of that name is \./\S+", "a colon that was meant for a file's name"),
     ("stderr", r"The option '\w+' is neither\.", "an option that nobody knows is named"),

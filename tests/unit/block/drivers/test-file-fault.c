@@ -535,7 +535,8 @@ static void test_create_busy(Fixture *f, gconstpointer data)
     g_autoptr(BlockBackend) blk = fixture_open(f, PLAIN, 0);
     g_autoptr(GError) error = NULL;
     g_autofree char *expected = g_strdup_printf("Failed to get \"write\" lock\n"
-        "Is another process using the image [%s]?", f->path);
+        "Is another process using the image [%s]?\n"
+        "This process itself has it open already.", f->path);
 
     g_assert_false(try_create(f, 0, &error));
     g_assert_cmpstr(error->message, ==, expected);

@@ -84,6 +84,8 @@ static void assert_seen(Fixture *f, uint64_t perm, uint64_t unshared)
     g_assert_cmphex(u, ==, unshared);
 }
 
+#define HELD_HERE "This process itself has it open already."
+
 static void assert_extends(Fixture *f, int i, uint64_t perm, uint64_t unshared)
 {
     g_autoptr(GError) error = NULL;
@@ -123,7 +125,8 @@ static void test_writer_after_reader(Fixture *f, gconstpointer data)
 {
     assert_extends(f, 0, R, W | RS);
     assert_refused(f, 1, R | W | RS, W | RS,
-                   "Failed to get \"write\" lock\nIs another process using the image [x.img]?");
+                   "Failed to get \"write\" lock\n"
+                   "Is another process using the image [x.img]?\n" HELD_HERE);
     g_assert_cmphex(f->lock[1].perm, ==, 0);
     assert_seen(f, R, W | RS);
 }
@@ -132,7 +135,7 @@ static void test_reader_after_writer(Fixture *f, gconstpointer data)
 {
     assert_extends(f, 0, R | W, 0);
     assert_refused(f, 1, R, W | RS, "Failed to get shared \"write\" lock\n"
-                   "Is another process using the image [x.img]?");
+                   "Is another process using the image [x.img]?\n" HELD_HERE);
     assert_seen(f, R | W, 0);
 }
 
@@ -141,16 +144,16 @@ static void test_resize(Fixture *f, gconstpointer data)
     assert_extends(f, 0, R, RS);
     assert_extends(f, 1, R | W, 0);
     assert_refused(f, 2, RS, 0, "Failed to get \"resize\" lock\n"
-                   "Is another process using the image [x.img]?");
+                   "Is another process using the image [x.img]?\n" HELD_HERE);
 }
 
 static void test_unchanged(Fixture *f, gconstpointer data)
 {
     assert_extends(f, 0, R, R | WU);
     assert_refused(f, 1, WU, 0, "Failed to get \"write unchanged\" lock\n"
-                   "Is another process using the image [x.img]?");
+                   "Is another process using the image [x.img]?\n" HELD_HERE);
     assert_refused(f, 1, R, 0, "Failed to get \"consistent read\" lock\n"
-                   "Is another process using the image [x.img]?");
+                   "Is another process using the image [x.img]?\n" HELD_HERE);
 }
 
 static void test_sharing_writers(Fixture *f, gconstpointer data)
@@ -164,7 +167,7 @@ static void test_refusal_keeps(Fixture *f, gconstpointer data)
     assert_extends(f, 0, R, 0);
     assert_extends(f, 1, R, W | RS);
     assert_refused(f, 0, R | W, 0, "Failed to get \"write\" lock\n"
-                   "Is another process using the image [x.img]?");
+                   "Is another process using the image [x.img]?\n" HELD_HERE);
     g_assert_cmphex(f->lock[0].perm, ==, R);
     file_lock_reduce(&f->lock[1], 0, 0);
     assert_seen(f, R, 0);

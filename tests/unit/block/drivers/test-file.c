@@ -431,7 +431,8 @@ static void test_locks(Fixture *f, gconstpointer data)
 
     g_assert_cmphex(fixture_locks(f), ==, LOCKS(R | W, W | RS));
     fixture_open_fails(f, PLAIN, BLK_O_RDWR, "Failed to get \"write\" lock\n"
-                       "Is another process using the image [%s]?");
+                       "Is another process using the image [%s]?\n"
+                       "This process itself has it open already.");
     blk_unref(blk);
     g_assert_cmphex(fixture_locks(f), ==, 0);
 }
@@ -474,7 +475,8 @@ static void test_locks_truncate(Fixture *f, gconstpointer data)
 static void test_locks_truncate_conflict(Fixture *f, gconstpointer data)
 {
     g_autofree char *message = g_strdup_printf(
-        "Failed to get \"resize\" lock\nIs another process using the image [%s]?", f->path);
+        "Failed to get \"resize\" lock\nIs another process using the image [%s]?\n"
+        "This process itself has it open already.", f->path);
     struct flock unshared = {
         .l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = 203, .l_len = 1,
     };
