@@ -3,7 +3,8 @@
  * Flushes.
  *
  * 1. flushed_gen is a value that write_gen had before a flush began that succeeded: where both are
- *    equal nothing has ended since, and there is nothing to do.
+ *    equal nothing has ended since, and there is nothing to do. A filter asks its children even
+ *    then: it may have come after the writes.
  * 2. The node whose data is flushed, if it stands below another, hears flush_to_os of every flush
  *    of that one, flush_to_disk where there is something to do and flushes are not ignored.
  * 3. cache.no-flush leaves out the host's sync (that of protocol nodes), never a format's own order
@@ -74,7 +75,7 @@ int coroutine_fn bdrv_co_flush_bs(BlockDriverState *bs)
     flush_announce(bs, "flush_to_os");
     gen = g_atomic_int_get(&p->write_gen);
     if (gen == g_atomic_int_get(&p->flushed_gen)) {
-        return 0;
+        return bs->drv->is_filter ? flush_children(bs) : 0;
     }
     if (!(bs->open_flags & BLK_O_NO_FLUSH)) {
         flush_announce(bs, "flush_to_disk");

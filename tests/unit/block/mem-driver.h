@@ -22,6 +22,7 @@ typedef struct MemState {
     int checks, sets, aborts;
     int prepared, committed, reopen_aborted;
     gint writes;                /* atomic: requests */
+    int flushes;
     int zeroes;                 /* likewise of zeros */
     int zero_flags;             /* of the last of zeros */
     bool fail_perm, fail_reopen;
@@ -95,6 +96,9 @@ static int coroutine_fn mem_co_pwrite_zeroes(BlockDriverState *bs, int64_t offse
 
 static int coroutine_fn mem_co_flush(BlockDriverState *bs)
 {
+    MemState *s = bs->opaque;
+
+    s->flushes++;
     return 0;
 }
 

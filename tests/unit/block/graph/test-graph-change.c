@@ -205,6 +205,21 @@ static void test_reopen_reaches_below_a_filter(void)
     g_assert_cmphex(test_mem(ctx, "a")->perm, ==, BLK_PERM_CONSISTENT_READ);
 }
 
+/* What was written before the filter came has not passed through it. */
+static void test_flush_reaches_below_a_new_filter(void)
+{
+    g_autoptr(CairnContext) ctx = change_context_new();
+    g_autoptr(BlockBackend) a = test_open_opts(ctx, MEM("a"), BLK_O_RDWR);
+    g_autoptr(QDict) options = pass_options();
+
+    put_first_byte(a, 1);
+    g_assert_true(blk_insert_filter(a, options, NULL));
+    g_assert_cmpint(blk_flush(a), ==, 0);
+    g_assert_cmpint(test_mem(ctx, "a")->flushes, ==, 1);
+    g_assert_cmpint(blk_flush(a), ==, 0);
+    g_assert_cmpint(test_mem(ctx, "a")->flushes, ==, 1);
+}
+
 static void test_what_is_no_filter(void)
 {
     g_autoptr(CairnContext) ctx = change_context_new();
@@ -331,6 +346,8 @@ int main(int argc, char **argv)
     g_test_add_func("/graph-change/filter/comes-and-goes", test_filter_comes_and_goes);
     g_test_add_func("/graph-change/filter/reopen-reaches-below-it",
                     test_reopen_reaches_below_a_filter);
+    g_test_add_func("/graph-change/filter/flush-covers-writes-before-it",
+                    test_flush_reaches_below_a_new_filter);
     g_test_add_func("/graph-change/filter/what-is-none-is-refused", test_what_is_no_filter);
     g_test_add_func("/graph-change/messages/name-the-file-of-an-unnamed-node",
                     test_messages_name_the_file);
