@@ -237,10 +237,10 @@ static bool compare_finish(CompareState *s, GError **error)
     return true;
 }
 
-static bool compare_run(CompareState *s, BlockBackend *a, GError **error)
+static bool compare_run(CompareState *s, GError **error)
 {
     Pipeline pipe = {
-        .workers = COMPARE_WORKERS, .buffer_bytes = 2 * COMPARE_BUFFER_BYTES, .buffer_blk = a,
+        .workers = COMPARE_WORKERS, .buffer_bytes = 2 * COMPARE_BUFFER_BYTES,
         .next = compare_next, .work = compare_work, .opaque = s,
     };
     int ret;
@@ -264,7 +264,7 @@ bool block_compare(BlockBackend *a, BlockBackend *b, const BlockCompareOptions *
                    BlockCompareResult *result, GError **error)
 {
     CompareState s = { .opts = options };
-    bool ok = compare_prepare(&s, a, b, error) && compare_run(&s, a, error);
+    bool ok = compare_prepare(&s, a, b, error) && compare_run(&s, error);
 
     *result = s.best;
     runs_destroy(&s.runs[0]);

@@ -431,8 +431,7 @@ int coroutine_fn copy_co_run(BlockCopy *s)
 {
     Pipeline pipe = {
         .workers = s->workers ? s->workers : COPY_WORKERS,
-        .buffer_bytes = s->buffer_bytes, .buffer_blk = s->target, .next = copy_next,
-        .work = copy_work, .opaque = s,
+        .buffer_bytes = s->buffer_bytes, .next = copy_next, .work = copy_work, .opaque = s,
     };
     int ret;
 

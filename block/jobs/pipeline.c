@@ -10,6 +10,10 @@
 #include "block/jobs/pipeline.h"
 
 #include <errno.h>
+#include <stdlib.h>
+
+/* A page: what direct I/O asks for. Where a node wants more, its requests are copied once more. */
+#define PIPELINE_ALIGNMENT 4096
 
 static void pipeline_fail(Pipeline *pipe, int ret)
 {
@@ -53,7 +57,7 @@ static void coroutine_fn pipeline_worker(void *opaque)
             pipeline_fail(pipe, ret);
         }
     }
-    bdrv_buffer_free(item.buf);
+    free(item.buf);
     if (--pipe->running == 0 && pipe->waiter) {
         aio_co_wake(pipe->waiter);
     }
@@ -114,8 +118,8 @@ void *pipeline_item_buffer(PipelineItem *item)
 {
     Pipeline *pipe = item->pipe;
 
-    if (!item->buf) {
-        item->buf = bdrv_buffer_alloc(pipe->buffer_blk->root->bs, pipe->buffer_bytes);
+    if (!item->buf && posix_memalign(&item->buf, PIPELINE_ALIGNMENT, pipe->buffer_bytes) != 0) {
+        return NULL;
     }
     return item->buf;
 }

@@ -25,7 +25,6 @@ typedef struct PipelineItem {
 struct Pipeline {
     int workers;                /* 1..PIPELINE_WORKERS_MAX */
     size_t buffer_bytes;
-    BlockBackend *buffer_blk;   /* buffers are aligned as it asks */
     /* Fills in offset, bytes and kind. Returns: 1, 0 when there are no more, -errno. May yield. */
     int coroutine_fn (*next)(Pipeline *pipe, PipelineItem *item);
     /* Returns: 0 or -errno, which ends the whole run. May yield. */

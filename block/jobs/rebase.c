@@ -145,8 +145,8 @@ static int coroutine_fn rebase_work(Pipeline *pipe, PipelineItem *item)
 static bool rebase_run(Rebase *r, GError **error)
 {
     Pipeline pipe = {
-        .workers = REBASE_WORKERS, .buffer_bytes = 2 * REBASE_BYTES, .buffer_blk = r->image,
-        .next = rebase_next, .work = rebase_work, .opaque = r,
+        .workers = REBASE_WORKERS, .buffer_bytes = 2 * REBASE_BYTES, .next = rebase_next,
+        .work = rebase_work, .opaque = r,
     };
     int ret;
 

@@ -120,6 +120,23 @@ static void test_target_that_goes_away(void)
     g_assert_cmpint(ov_get(blk, 0), ==, 2);
 }
 
+/* Before the copy has asked for its first buffer. */
+static void test_target_that_goes_away_early(void)
+{
+    g_autoptr(CairnContext) ctx = ov_context_new();
+    g_autoptr(BlockBackend) blk = ov_open_blk(ctx, SOURCE, BLK_O_RDWR);
+    g_autoptr(BlockBackend) target = ov_open_blk(ctx, TARGET, BLK_O_RDWR);
+    g_autoptr(GError) error = NULL;
+
+    ov_put(ctx, "source", 0, 1, 2);
+    g_autoptr(BlockJob) job = start(blk, target,
+                                    (BlockMirrorOptions){ .job.rate_limit = 1 << 20 });
+
+    blk_close(target);
+    g_assert_false(block_job_wait(job, &error));
+    g_assert_error(error, CAIRN_ERROR, ENOMEDIUM);
+}
+
 static void test_write_error(void)
 {
     g_autoptr(CairnContext) ctx = ov_context_new();
@@ -221,6 +238,8 @@ int main(int argc, char **argv)
     g_test_add_func("/mirror/zero-target/gets-no-zeros", test_zero_target);
     g_test_add_func("/mirror/what-cannot-be/is-refused", test_refusals);
     g_test_add_func("/mirror/closed-target/fails-the-job", test_target_that_goes_away);
+    g_test_add_func("/mirror/target-closed-before-the-first-read/fails-the-job",
+                    test_target_that_goes_away_early);
     g_test_add_func("/mirror/write-error/leaves-the-source-in-place", test_write_error);
     g_test_add_func("/mirror/pivot/loses-no-write-of-two-threads", test_pivot_under_two_guests);
     return g_test_run();
