@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The user's data calls. blk_co_* is the implementation; blk_* runs it and waits; blk_aio_* runs it
- * and calls back from the AioContext's loop, never before the call has returned and never inside a
- * coroutine.
+ * and calls back from the AioContext's loop, never before the call has returned, never inside a
+ * coroutine, and never inside a control call of that thread.
  *
  * 1. blk->root is looked at between blk_request_begin() and blk_request_end() only: closing drains
  *    first.
@@ -327,9 +327,12 @@ int blk_block_status_chain(BlockBackend *blk, int64_t offset, int64_t bytes, Blo
 
 static void blk_aio_complete(void *opaque)
 {
-    g_autofree BlkRequest *r = opaque;
+    BlkRequest *r = opaque;
 
-    r->cb(r->cb_opaque, r->ret);
+    if (!ctl_defer(r->aio, blk_aio_complete, r)) {
+        r->cb(r->cb_opaque, r->ret);
+        g_free(r);
+    }
 }
 
 static void coroutine_fn blk_aio_entry(void *opaque)

@@ -56,6 +56,11 @@ void ctl_lock_free(CtlLock *ctl);
 void ctl_lock(CairnContext *ctx);
 void ctl_unlock(CairnContext *ctx);
 bool ctl_is_held(CairnContext *ctx);        /* by this thread */
+/*
+ * Inside a control call of this thread: has @func called in a bottom half of @aio when the call has ended. False: this
+ * thread is in none. For what tells a user that something is complete, as a user may then make control calls.
+ */
+bool ctl_defer(AioContext *aio, AioFunc *func, void *opaque);
 
 static inline CairnContext *ctl_guard_lock(CairnContext *ctx)
 {

@@ -6,8 +6,20 @@
  * 2. A thread that waits keeps serving its AioContext: the holder may be draining requests that
  *    run on just that thread.
  * 3. It is never taken inside a coroutine, so no request can wait for it.
+ * 4. What completes while the holder polls is told to its owner when the lock is free again: the
+ *    owner may close what the holder is at work on.
  */
 #include "block/block-int.h"
+
+typedef struct CtlDeferred {
+    AioContext *aio;            /* owned reference */
+    AioFunc *func;
+    void *opaque;
+} CtlDeferred;
+
+/* This thread's: how often it holds control locks, of any context; what waits for the end of that. */
+static __thread int ctl_depth;
+static __thread GSList *ctl_deferred;       /* CtlDeferred *, newest first */
 
 struct CtlLock {
     GMutex mutex;               /* guards the rest; never held while waiting */
@@ -61,7 +73,35 @@ void ctl_lock(CairnContext *ctx)
     }
     ctl->owner = g_thread_self();
     ctl->depth++;
+    ctl_depth++;
     g_mutex_unlock(&ctl->mutex);
+}
+
+bool ctl_defer(AioContext *aio, AioFunc *func, void *opaque)
+{
+    CtlDeferred *deferred;
+
+    if (G_LIKELY(!ctl_depth)) {
+        return false;
+    }
+    deferred = g_new(CtlDeferred, 1);
+    *deferred = (CtlDeferred){ .aio = aio_context_ref(aio), .func = func, .opaque = opaque };
+    ctl_deferred = g_slist_prepend(ctl_deferred, deferred);
+    return true;
+}
+
+static void ctl_run_deferred(void)
+{
+    GSList *list = g_slist_reverse(g_steal_pointer(&ctl_deferred));
+
+    for (GSList *l = list; l; l = l->next) {
+        CtlDeferred *deferred = l->data;
+
+        aio_bh_schedule_oneshot(deferred->aio, deferred->func, deferred->opaque);
+        aio_context_unref(deferred->aio);
+        g_free(deferred);
+    }
+    g_slist_free(list);
 }
 
 void ctl_unlock(CairnContext *ctx)
@@ -78,6 +118,9 @@ void ctl_unlock(CairnContext *ctx)
         }
     }
     g_mutex_unlock(&ctl->mutex);
+    if (--ctl_depth == 0) {
+        ctl_run_deferred();
+    }
 }
 
 bool ctl_is_held(CairnContext *ctx)

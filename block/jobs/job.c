@@ -3,8 +3,9 @@
  * The life of a job.
  *
  * The coroutine ends in a bottom half of its AioContext: there no coroutine is on the stack, so the
- * control lock may be taken and the graph changed. Then it tells its owner, and drops the reference
- * that kept it alive.
+ * control lock may be taken and the graph changed; once no control call is on it either, as such a
+ * call has its own idea of the graph. Then it tells its owner, and drops the reference that kept it
+ * alive.
  */
 #include "block/jobs/job.h"
 
@@ -50,6 +51,9 @@ static void job_end(void *opaque)
 {
     BlockJob *job = opaque;
 
+    if (ctl_defer(job->aio, job_end, job)) {
+        return;
+    }
     ctl_lock(job->ctx);
     if (!job->error && job_control_is_cancelled(&job->control)) {
         cairn_set_error(&job->error, ECANCELED, "the job was cancelled");

@@ -208,7 +208,10 @@ CAIRN_API int coroutine_fn blk_co_block_status_chain(BlockBackend *blk, int64_t 
 
 /* ---- data, by callback ------------------------------------------------ */
 
-/** BlockCompletionFunc: @ret: 0 or -errno. Called from the submitting thread's AioContext, never before the call returns. */
+/**
+ * BlockCompletionFunc: @ret: 0 or -errno. Called from the submitting thread's AioContext, never before the call returns
+ * and never inside a control call of that thread: any call may be made in it.
+ */
 typedef void BlockCompletionFunc(void *opaque, int ret);
 
 CAIRN_API void blk_aio_preadv(BlockBackend *blk, int64_t offset, const IOVector *iov,

@@ -77,7 +77,10 @@ typedef struct BlockJobStatus {
     bool cancelled;             /* was asked to end */
 } BlockJobStatus;
 
-/** BlockJobDoneFunc: @error: NULL for success. Called in the job's AioContext, outside coroutines: control calls may be made, and the job unreferenced. */
+/**
+ * BlockJobDoneFunc: @error: NULL for success. Called in the job's AioContext, outside coroutines and control calls: control
+ * calls may be made, and the job unreferenced.
+ */
 typedef void BlockJobDoneFunc(BlockJob *job, const GError *error, void *opaque);
 
 /* What all jobs take; all may be 0. */

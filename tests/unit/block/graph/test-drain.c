@@ -124,6 +124,52 @@ static void test_close_inside(void)
     dr_poll_until(&f.completed, 1);
 }
 
+/* ---- completions inside control calls -------------------------------------------------- */
+
+static void dr_close_by_callback(void *opaque, int ret)
+{
+    DrFixture *f = opaque;
+
+    g_atomic_int_inc(&f->completed);
+    g_assert_cmpint(blk_close(f->blk), ==, 0);
+}
+
+/* The first of two requests completes, and closes, while a drain waits for the second. */
+static void dr_submit_two(DrFixture *f)
+{
+    f->mem->yields = 1;
+    blk_aio_preadv(f->blk, 0, &f->iov, 0, dr_close_by_callback, f);
+    f->mem->yields = 5;
+    blk_aio_preadv(f->blk, 0, &f->iov, 0, dr_done, f);
+}
+
+static void test_close_while_closing(void)
+{
+    DrFixture f;
+
+    dr_open(&f);
+    dr_submit_two(&f);
+    g_assert_cmpint(blk_close(f.blk), ==, 0);
+    g_assert_cmpint(f.completed, ==, 0);
+    dr_poll_until(&f.completed, 2);
+    dr_close(&f);
+}
+
+static void test_close_while_reopening(void)
+{
+    g_autoptr(QDict) options = qdict_from_keyval("read-only=on", NULL, NULL);
+    g_autoptr(GError) error = NULL;
+    DrFixture f;
+
+    dr_open(&f);
+    dr_submit_two(&f);
+    g_assert_true(blk_reopen(f.blk, options, &error));
+    g_assert_no_error(error);
+    g_assert_false(blk_is_writable(f.blk));
+    dr_poll_until(&f.completed, 2);
+    dr_close(&f);
+}
+
 /* ---- threads ---------------------------------------------------------------------- */
 
 enum { DR_THREADS = 3, DR_REQUESTS = 3000, DR_DRAINS = 200 };
@@ -365,6 +411,8 @@ int main(int argc, char **argv)
     g_test_add_func("/drain/inside/requests-wait", test_queues);
     g_test_add_func("/drain/all/backends-may-come-and-go", test_all);
     g_test_add_func("/drain/close-inside/waiting-request-is-enomedium", test_close_inside);
+    g_test_add_func("/drain/completion-that-closes/inside-a-close", test_close_while_closing);
+    g_test_add_func("/drain/completion-that-closes/inside-a-reopen", test_close_while_reopening);
     g_test_add_func("/drain/threads/nothing-runs-inside", test_threads);
     g_test_add_func("/drain/drainer/serves-its-own-loop", test_drainer_polls);
     g_test_add_func("/drain/held-requests/are-let-go-and-held-again", test_held_drain);

@@ -357,6 +357,34 @@ static void test_pivots_under_a_guest(void)
     under_a_guest(BLOCK_COMMIT_PIVOT);
 }
 
+/* ---- inside other control calls ---- */
+
+static void ignore_completion(void *opaque, int ret)
+{
+    g_assert_cmpint(ret, ==, 0);
+}
+
+/* The job has ended but for its last step when the call comes, which polls for a request. */
+static void test_end_waits_for_a_control_call(void)
+{
+    g_autoptr(CairnContext) ctx = ov_context_new();
+    g_autoptr(BlockBackend) top = ov_open_blk(ctx, TOP, BLK_O_RDWR);
+    g_autoptr(QDict) options = qdict_from_keyval("read-only=on", NULL, NULL);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(BlockJob) job = start(top, (BlockCommitOptions){ .end = BLOCK_COMMIT_PIVOT });
+    uint8_t buf[OV_UNIT] = { 7 };
+    IOVector iov;
+
+    io_vector_init_buf(&iov, buf, sizeof(buf));
+    blk_aio_pwritev(top, 0, &iov, 0, ignore_completion, NULL);
+    /* The base is still written to. */
+    g_assert_false(blk_reopen(top, options, &error));
+    g_assert_error(error, CAIRN_ERROR, EROFS);
+    g_assert_cmpstr(blk_get_node_name(top), ==, "top");
+    g_assert_true(block_job_wait(job, NULL));
+    g_assert_cmpstr(blk_get_node_name(top), ==, "base");
+}
+
 /* ---- by callbacks ---- */
 
 typedef struct Told {
@@ -424,6 +452,7 @@ int main(int argc, char **argv)
     g_test_add_func("/commit/chain/is-frozen-meanwhile", test_chain_is_frozen);
     g_test_add_func("/commit/guest/loses-no-write-when-emptied", test_empties_under_a_guest);
     g_test_add_func("/commit/guest/loses-no-write-at-the-pivot", test_pivots_under_a_guest);
+    g_test_add_func("/commit/end/waits-for-a-control-call", test_end_waits_for_a_control_call);
     g_test_add_func("/commit/callbacks/tell-progress-and-end", test_callbacks);
     return g_test_run();
 }
