@@ -2,9 +2,9 @@
 /*
  * Pace and progress of jobs.
  *
- * The limit of the rate is kept by a clock that runs ahead with each piece copied: a piece waits
- * until the clock has come. A rate that changes holds from the next piece on, a wait is cut into
- * short sleeps so that cancelling takes effect soon.
+ * The limit of the rate is kept by two counts of bytes: what has been asked for, and what time has
+ * allowed of it. A piece waits until as much is allowed as was asked for up to its end. Waits are
+ * cut into short sleeps, so that cancelling and another rate take effect soon.
  */
 #include "block/jobs/control.h"
 
@@ -18,20 +18,33 @@ bool job_control_is_cancelled(JobControl *control)
     return g_atomic_int_get(&control->cancelled);
 }
 
-int coroutine_fn job_control_pace(JobControl *control, int64_t bytes)
+/* Counts what the time since the last look allows. Returns: the rate. */
+static int64_t control_allow(JobControl *control)
 {
     int64_t rate = __atomic_load_n(&control->rate, __ATOMIC_RELAXED);
-    int64_t now = rate ? g_get_monotonic_time() : 0;
+    int64_t now = g_get_monotonic_time();
+
+    control->allowed += 1e-6 * (double)(now - control->allowed_at_us) * (double)rate;
+    if (!rate || control->allowed > control->asked) {
+        control->allowed = control->asked;      /* no limit; or idle time, which is not saved up */
+    }
+    control->allowed_at_us = now;
+    return rate;
+}
+
+int coroutine_fn job_control_pace(JobControl *control, int64_t bytes)
+{
+    int64_t rate = __atomic_load_n(&control->rate, __ATOMIC_RELAXED) ? control_allow(control) : 0;
+    double end = control->asked + (double)bytes;
 
     if (rate) {
-        control->pace_us = MAX(control->pace_us, now) + (int64_t)(1e6 * bytes / rate);
+        control->asked = end;
     }
-    for (int64_t due = control->pace_us; rate && due > now; now = g_get_monotonic_time()) {
-        if (job_control_is_cancelled(control)) {
-            break;
-        }
-        co_sleep_ns(MIN(due - now, CONTROL_SLEEP_US) * 1000);
-        rate = __atomic_load_n(&control->rate, __ATOMIC_RELAXED);
+    while (rate && control->allowed < end && !job_control_is_cancelled(control)) {
+        double wait_us = 1e6 * (end - control->allowed) / (double)rate;
+
+        co_sleep_ns((int64_t)MIN(wait_us + 1, CONTROL_SLEEP_US) * 1000);
+        rate = control_allow(control);
     }
     return job_control_is_cancelled(control) ? -ECANCELED : 0;
 }

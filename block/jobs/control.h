@@ -16,7 +16,8 @@ typedef struct JobControl {
     void *opaque;
     /*< private: of the job's thread >*/
     int64_t reported;
-    int64_t pace_us;            /* when the next bytes are due, monotonic */
+    double asked, allowed;      /* bytes under the limit, and how many of them time has allowed */
+    int64_t allowed_at_us;      /* when that was counted; monotonic */
 } JobControl;
 
 /* Waits until @bytes may be copied. Returns: 0, or -ECANCELED. */

@@ -120,6 +120,21 @@ static void test_target_that_goes_away(void)
     g_assert_cmpint(ov_get(blk, 0), ==, 2);
 }
 
+/* What waits by the old limit goes on by the new one. */
+static void test_raised_limit(void)
+{
+    g_autoptr(CairnContext) ctx = ov_context_new();
+    g_autoptr(BlockBackend) blk = ov_open_blk(ctx, SOURCE, BLK_O_RDWR);
+    g_autoptr(BlockBackend) target = ov_open_blk(ctx, TARGET, BLK_O_RDWR);
+
+    ov_put(ctx, "source", 0, 256, 2);
+    g_autoptr(BlockJob) job = start(blk, target, (BlockMirrorOptions){ .job.rate_limit = 1 });
+
+    block_job_set_rate_limit(job, 1 << 30);
+    g_assert_true(block_job_wait(job, NULL));
+    g_assert_cmpint(ov_get(target, 255), ==, 2);
+}
+
 /* Before the copy has asked for its first buffer. */
 static void test_target_that_goes_away_early(void)
 {
@@ -238,6 +253,7 @@ int main(int argc, char **argv)
     g_test_add_func("/mirror/zero-target/gets-no-zeros", test_zero_target);
     g_test_add_func("/mirror/what-cannot-be/is-refused", test_refusals);
     g_test_add_func("/mirror/closed-target/fails-the-job", test_target_that_goes_away);
+    g_test_add_func("/mirror/rate-limit/raised-holds-at-once", test_raised_limit);
     g_test_add_func("/mirror/target-closed-before-the-first-read/fails-the-job",
                     test_target_that_goes_away_early);
     g_test_add_func("/mirror/write-error/leaves-the-source-in-place", test_write_error);
