@@ -310,6 +310,9 @@ static void reopen_commit_node(ReopenEntry *entry)
     BlockDriverState *bs = entry->state.bs;
     BdrvNodePrivate *priv = bs->priv;
 
+    if (bs->open_flags & ~entry->state.flags & BLK_O_NO_FLUSH) {
+        g_atomic_int_inc(&priv->write_gen);     /* the flushes until now were none */
+    }
     bs->open_flags = entry->state.flags;
     bs->read_only = !(entry->state.flags & BLK_O_RDWR);
     priv->detect_zeroes = entry->detect_zeroes;

@@ -294,6 +294,23 @@ static void test_other_child_refused(void)
     reopen_ok(blk, "backing=ro");
 }
 
+/* What was written while flushes were ignored is owed to the first one that is not. */
+static void test_flush_after_no_flush(void)
+{
+    g_autoptr(CairnContext) ctx = test_context_new();
+    g_autoptr(BlockBackend) blk = test_open_opts(
+        ctx, "driver=tf,file.driver=mem,file.node-name=file,file.size=64k,file.hex=" TF_HEX
+        ",cache.no-flush=on", BLK_O_RDWR);
+    g_autoptr(QDict) options = qdict_from_keyval("cache.no-flush=off", NULL, NULL);
+
+    g_assert_cmpint(blk_pwrite(blk, 0, 1, "x", 0), ==, 0);
+    g_assert_cmpint(blk_flush(blk), ==, 0);
+    g_assert_cmpint(test_mem(ctx, "file")->flushes, ==, 0);
+    g_assert_true(blk_reopen(blk, options, NULL));
+    g_assert_cmpint(blk_flush(blk), ==, 0);
+    g_assert_cmpint(test_mem(ctx, "file")->flushes, ==, 1);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -315,6 +332,8 @@ int main(int argc, char **argv)
     g_test_add_func("/reopen/writer-beside/keeps-it-writable",
                     test_other_users_writer_keeps_it_writable);
     g_test_add_func("/reopen/reader/stays-reader", test_reader_stays_reader);
+    g_test_add_func("/reopen/no-flush/writes-before-are-flushed-after",
+                    test_flush_after_no_flush);
     g_test_add_func("/reopen/backing/becomes-another-node-or-none", test_other_backing);
     g_test_add_func("/reopen/file/becomes-another-node", test_other_file);
     g_test_add_func("/reopen/other-child/refused-leaves-all", test_other_child_refused);
