@@ -41,7 +41,7 @@ int coroutine_fn file_co_block_status(BlockDriverState *bs, bool want_zero, int6
                                       BlockDriverState **file)
 {
     FileState *s = bs->opaque;
-    int64_t end, run;
+    int64_t align = bs->bl.request_alignment, end, run;
     int ret;
 
     *pnum = bytes;
@@ -60,8 +60,10 @@ int coroutine_fn file_co_block_status(BlockDriverState *bs, bool want_zero, int6
     }
     run = end - offset;
     if (run < bytes) {
-        /* Data may end where the file does, inside a block of direct I/O. */
-        *pnum = MIN(bytes, ROUND_UP_TO(run, (int64_t)bs->bl.request_alignment));
+        /* Runs may end inside a block of direct I/O: one that holds any data is data. */
+        run = ret == BDRV_BLOCK_ZERO ? ROUND_DOWN_TO(run, align) : ROUND_UP_TO(run, align);
+        ret = run ? ret : BDRV_BLOCK_DATA;
+        *pnum = MIN(bytes, MAX(run, align));
     }
     return ret | BDRV_BLOCK_OFFSET_VALID;
 }

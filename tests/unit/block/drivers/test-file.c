@@ -364,6 +364,29 @@ static void test_status(Fixture *f, gconstpointer data)
     g_assert_cmpint(status.bytes, ==, (1 << 20) - 131072);
 }
 
+/* Direct I/O may work in larger blocks than the file system does. */
+static void test_status_of_a_mixed_block(Fixture *f, gconstpointer data)
+{
+    g_autoptr(BlockBackend) blk = NULL;
+    BlockStatus status;
+    int fd;
+
+    if (!has_holes(f)) {
+        return;
+    }
+    fd = open(f->path, O_RDWR | O_CLOEXEC);
+    g_assert_cmpint(fallocate(fd, 3 /* punch, keep size */, 16384, 20480), ==, 0);
+    close(fd);
+    blk = fixture_open(f, PLAIN, 0);
+    blk->root->bs->bl.request_alignment = 16384;
+    g_assert_cmpint(blk_block_status(blk, 16384, 49152, &status), ==, 0);
+    g_assert_cmpint(status.flags & BDRV_BLOCK_ZERO, !=, 0);
+    g_assert_cmpint(status.bytes, ==, 16384);
+    g_assert_cmpint(blk_block_status(blk, 32768, 32768, &status), ==, 0);
+    g_assert_cmpint(status.flags & BDRV_BLOCK_ZERO, ==, 0);
+    g_assert_cmpint(status.flags & BDRV_BLOCK_DATA, !=, 0);
+}
+
 /* ---- lengths -------------------------------------------------------------------------- */
 
 static void assert_truncates(BlockBackend *blk, int64_t bytes, PreallocMode prealloc)
@@ -598,6 +621,7 @@ int main(int argc, char **argv)
     FIXTURE_ADD("/file/zeroes/past-the-end/extend", test_zeroes_past_end);
     FIXTURE_ADD("/file/discard/frees-space", test_discard);
     FIXTURE_ADD("/file/status/tells-holes-from-data", test_status);
+    FIXTURE_ADD("/file/status/block-with-some-data/is-no-hole", test_status_of_a_mixed_block);
     FIXTURE_ADD("/file/truncate/sets-the-length", test_truncate);
     FIXTURE_ADD("/file/truncate/bad-preallocation/is-refused", test_truncate_refused);
     FIXTURE_ADD("/host_device/truncate/growing/is-refused", test_truncate_device);
