@@ -428,105 +428,61 @@ static void file_reopen_abort(BlockReopenState *state)
 
 static const char *const file_strong_options[] = { "filename", NULL };
 
+/* What they have in common. */
+#define FILE_DRIVER_CALLBACKS                                                \
+    .instance_size          = sizeof(FileState),                             \
+    .runtime_options        = qapi_options_BlockdevOptionsFile,              \
+    .create_options         = qapi_options_BlockdevCreateOptionsFile,        \
+    .strong_runtime_opts    = file_strong_options,                           \
+    .bdrv_open              = file_open,                                     \
+    .bdrv_close             = file_close,                                    \
+    .bdrv_reopen_prepare    = file_reopen_prepare,                           \
+    .bdrv_reopen_commit     = file_reopen_commit,                            \
+    .bdrv_reopen_abort      = file_reopen_abort,                             \
+    .bdrv_refresh_filename  = file_refresh_filename,                         \
+    .bdrv_refresh_limits    = file_refresh_limits,                           \
+    .bdrv_get_info          = file_get_info,                                 \
+    .bdrv_check_perm        = file_check_perm,                               \
+    .bdrv_set_perm          = file_set_perm,                                 \
+    .bdrv_abort_perm        = file_abort_perm,                               \
+    .bdrv_has_zero_init     = file_has_zero_init,                            \
+    .bdrv_co_getlength      = file_co_getlength,                             \
+    .bdrv_co_get_allocated_file_size = file_co_get_allocated_file_size,      \
+    .bdrv_co_preadv         = file_co_preadv,                                \
+    .bdrv_co_pwritev        = file_co_pwritev,                               \
+    .bdrv_co_pwrite_zeroes  = file_co_pwrite_zeroes,                         \
+    .bdrv_co_pdiscard       = file_co_pdiscard,                              \
+    .bdrv_co_flush          = file_co_flush,                                 \
+    .bdrv_co_truncate       = file_co_truncate,                              \
+    .bdrv_co_block_status   = file_co_block_status
+
 const BlockDriver bdrv_file = {
     .format_name            = "file",
     .protocol_name          = "file",
-    .instance_size          = sizeof(FileState),
-    .runtime_options        = qapi_options_BlockdevOptionsFile,
-    .create_options         = qapi_options_BlockdevCreateOptionsFile,
-    .strong_runtime_opts    = file_strong_options,
     .bdrv_parse_filename    = file_parse_filename,
-    .bdrv_open              = file_open,
-    .bdrv_close             = file_close,
-    .bdrv_reopen_prepare    = file_reopen_prepare,
-    .bdrv_reopen_commit     = file_reopen_commit,
-    .bdrv_reopen_abort      = file_reopen_abort,
-    .bdrv_refresh_filename  = file_refresh_filename,
-    .bdrv_refresh_limits    = file_refresh_limits,
-    .bdrv_get_info          = file_get_info,
-    .bdrv_check_perm        = file_check_perm,
-    .bdrv_set_perm          = file_set_perm,
-    .bdrv_abort_perm        = file_abort_perm,
-    .bdrv_has_zero_init     = file_has_zero_init,
     .bdrv_co_create         = file_co_create,
     .bdrv_co_create_opts    = file_co_create_opts,
-    .bdrv_co_getlength      = file_co_getlength,
-    .bdrv_co_get_allocated_file_size = file_co_get_allocated_file_size,
-    .bdrv_co_preadv         = file_co_preadv,
-    .bdrv_co_pwritev        = file_co_pwritev,
-    .bdrv_co_pwrite_zeroes  = file_co_pwrite_zeroes,
-    .bdrv_co_pdiscard       = file_co_pdiscard,
     .bdrv_co_copy_range_from = file_co_copy_range_from,
     .bdrv_co_copy_range_to  = file_co_copy_range_to,
-    .bdrv_co_flush          = file_co_flush,
-    .bdrv_co_truncate       = file_co_truncate,
-    .bdrv_co_block_status   = file_co_block_status,
+    FILE_DRIVER_CALLBACKS,
 };
 
 const BlockDriver bdrv_host_device = {
     .format_name            = "host_device",
     .protocol_name          = "host_device",
-    .instance_size          = sizeof(FileState),
-    .runtime_options        = qapi_options_BlockdevOptionsFile,
-    .create_options         = qapi_options_BlockdevCreateOptionsFile,
-    .strong_runtime_opts    = file_strong_options,
     .bdrv_probe_device      = host_device_probe_device,
     .bdrv_parse_filename    = host_device_parse_filename,
-    .bdrv_open              = file_open,
-    .bdrv_close             = file_close,
-    .bdrv_reopen_prepare    = file_reopen_prepare,
-    .bdrv_reopen_commit     = file_reopen_commit,
-    .bdrv_reopen_abort      = file_reopen_abort,
-    .bdrv_refresh_filename  = file_refresh_filename,
-    .bdrv_refresh_limits    = file_refresh_limits,
-    .bdrv_get_info          = file_get_info,
-    .bdrv_check_perm        = file_check_perm,
-    .bdrv_set_perm          = file_set_perm,
-    .bdrv_abort_perm        = file_abort_perm,
-    .bdrv_has_zero_init     = file_has_zero_init,
     .bdrv_co_create         = host_device_co_create,
     .bdrv_co_create_opts    = host_device_co_create_opts,
-    .bdrv_co_getlength      = file_co_getlength,
-    .bdrv_co_get_allocated_file_size = file_co_get_allocated_file_size,
-    .bdrv_co_preadv         = file_co_preadv,
-    .bdrv_co_pwritev        = file_co_pwritev,
-    .bdrv_co_pwrite_zeroes  = file_co_pwrite_zeroes,
-    .bdrv_co_pdiscard       = file_co_pdiscard,
-    .bdrv_co_flush          = file_co_flush,
-    .bdrv_co_truncate       = file_co_truncate,
-    .bdrv_co_block_status   = file_co_block_status,
+    FILE_DRIVER_CALLBACKS,
 };
 
 /* A device that a plain name would not pick this driver for. */
 const BlockDriver bdrv_host_cdrom = {
     .format_name            = "host_cdrom",
     .protocol_name          = "host_cdrom",
-    .instance_size          = sizeof(FileState),
-    .runtime_options        = qapi_options_BlockdevOptionsFile,
-    .create_options         = qapi_options_BlockdevCreateOptionsFile,
-    .strong_runtime_opts    = file_strong_options,
     .bdrv_parse_filename    = host_cdrom_parse_filename,
-    .bdrv_open              = file_open,
-    .bdrv_close             = file_close,
-    .bdrv_reopen_prepare    = file_reopen_prepare,
-    .bdrv_reopen_commit     = file_reopen_commit,
-    .bdrv_reopen_abort      = file_reopen_abort,
-    .bdrv_refresh_filename  = file_refresh_filename,
-    .bdrv_refresh_limits    = file_refresh_limits,
-    .bdrv_get_info          = file_get_info,
-    .bdrv_check_perm        = file_check_perm,
-    .bdrv_set_perm          = file_set_perm,
-    .bdrv_abort_perm        = file_abort_perm,
-    .bdrv_has_zero_init     = file_has_zero_init,
     .bdrv_co_create         = host_device_co_create,
     .bdrv_co_create_opts    = host_device_co_create_opts,
-    .bdrv_co_getlength      = file_co_getlength,
-    .bdrv_co_get_allocated_file_size = file_co_get_allocated_file_size,
-    .bdrv_co_preadv         = file_co_preadv,
-    .bdrv_co_pwritev        = file_co_pwritev,
-    .bdrv_co_pwrite_zeroes  = file_co_pwrite_zeroes,
-    .bdrv_co_pdiscard       = file_co_pdiscard,
-    .bdrv_co_flush          = file_co_flush,
-    .bdrv_co_truncate       = file_co_truncate,
-    .bdrv_co_block_status   = file_co_block_status,
+    FILE_DRIVER_CALLBACKS,
 };

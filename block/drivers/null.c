@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "block/drivers.h"
 #include "qapi/block-options.h"
 #include "util/cutils.h"
 
@@ -22,6 +23,7 @@
 typedef struct NullState {
     int64_t size;               /* bytes */
     int64_t latency_ns;
+    bool takes_a_turn;          /* of the event loop: null-aio */
     bool read_zeroes;
     bool is_plain;              /* the name says all that changes what is read */
 } NullState;
@@ -74,6 +76,7 @@ static bool null_open(BlockDriverState *bs, QDict *opts, int flags, GError **err
         cairn_set_error(error, EINVAL, "latency-ns is invalid");
         return false;
     }
+    s->takes_a_turn = bs->drv == &bdrv_null_aio;
     s->read_zeroes = qdict_get_try_bool(opts, "read-zeroes", false) || bdrv_is_restricted(bs);
     s->is_plain = !qdict_haskey(opts, "size") && !qdict_haskey(opts, "read-zeroes");
     bs->supported_write_flags = BDRV_REQ_FUA;
@@ -110,6 +113,9 @@ static void coroutine_fn null_co_wait(BlockDriverState *bs)
 
     if (s->latency_ns) {
         co_sleep_ns(s->latency_ns);
+    } else if (s->takes_a_turn) {
+        aio_co_wake(coroutine_self());
+        coroutine_yield();
     }
 }
 
@@ -143,39 +149,6 @@ static int coroutine_fn null_co_flush(BlockDriverState *bs)
     return 0;
 }
 
-static void coroutine_fn null_aio_wait(BlockDriverState *bs)
-{
-    const NullState *s = bs->opaque;
-
-    if (s->latency_ns) {
-        co_sleep_ns(s->latency_ns);
-    } else {
-        aio_co_wake(coroutine_self());
-        coroutine_yield();
-    }
-}
-
-static int coroutine_fn null_aio_preadv(BlockDriverState *bs, int64_t offset, int64_t bytes,
-                                        const IOVector *iov, int flags)
-{
-    null_aio_wait(bs);
-    null_fill(bs, iov);
-    return 0;
-}
-
-static int coroutine_fn null_aio_pwritev(BlockDriverState *bs, int64_t offset, int64_t bytes,
-                                         const IOVector *iov, int flags)
-{
-    null_aio_wait(bs);
-    return 0;
-}
-
-static int coroutine_fn null_aio_flush(BlockDriverState *bs)
-{
-    null_aio_wait(bs);
-    return 0;
-}
-
 /* It holds neither data nor zeros, and nothing at all stands anywhere, unless it promises zeros. */
 static int coroutine_fn null_co_block_status(BlockDriverState *bs, bool want_zero, int64_t offset,
                                              int64_t bytes, int64_t *pnum, int64_t *map,
@@ -191,36 +164,31 @@ static int coroutine_fn null_co_block_status(BlockDriverState *bs, bool want_zer
 
 static const char *const null_strong_options[] = { "size", "read-zeroes", NULL };
 
+/* What both have in common. */
+#define NULL_DRIVER_CALLBACKS                                                \
+    .instance_size                   = sizeof(NullState),                    \
+    .strong_runtime_opts             = null_strong_options,                  \
+    .bdrv_open                       = null_open,                            \
+    .bdrv_refresh_filename           = null_refresh_filename,                \
+    .bdrv_co_getlength               = null_co_getlength,                    \
+    .bdrv_co_get_allocated_file_size = null_co_get_allocated_file_size,      \
+    .bdrv_co_preadv                  = null_co_preadv,                       \
+    .bdrv_co_pwritev                 = null_co_pwritev,                      \
+    .bdrv_co_flush                   = null_co_flush,                        \
+    .bdrv_co_block_status            = null_co_block_status
+
 const BlockDriver bdrv_null_co = {
     .format_name                     = "null-co",
     .protocol_name                   = "null-co",
-    .instance_size                   = sizeof(NullState),
     .runtime_options                 = qapi_options_BlockdevOptionsNullCo,
-    .strong_runtime_opts             = null_strong_options,
     .bdrv_parse_filename             = null_co_parse_filename,
-    .bdrv_open                       = null_open,
-    .bdrv_refresh_filename           = null_refresh_filename,
-    .bdrv_co_getlength               = null_co_getlength,
-    .bdrv_co_get_allocated_file_size = null_co_get_allocated_file_size,
-    .bdrv_co_preadv                  = null_co_preadv,
-    .bdrv_co_pwritev                 = null_co_pwritev,
-    .bdrv_co_flush                   = null_co_flush,
-    .bdrv_co_block_status            = null_co_block_status,
+    NULL_DRIVER_CALLBACKS,
 };
 
 const BlockDriver bdrv_null_aio = {
     .format_name                     = "null-aio",
     .protocol_name                   = "null-aio",
-    .instance_size                   = sizeof(NullState),
     .runtime_options                 = qapi_options_BlockdevOptionsNullAio,
-    .strong_runtime_opts             = null_strong_options,
     .bdrv_parse_filename             = null_aio_parse_filename,
-    .bdrv_open                       = null_open,
-    .bdrv_refresh_filename           = null_refresh_filename,
-    .bdrv_co_getlength               = null_co_getlength,
-    .bdrv_co_get_allocated_file_size = null_co_get_allocated_file_size,
-    .bdrv_co_preadv                  = null_aio_preadv,
-    .bdrv_co_pwritev                 = null_aio_pwritev,
-    .bdrv_co_flush                   = null_aio_flush,
-    .bdrv_co_block_status            = null_co_block_status,
+    NULL_DRIVER_CALLBACKS,
 };
