@@ -297,16 +297,20 @@ static void blkdebug_check_request(BlockDriverState *bs, int64_t offset, int64_t
 }
 
 /*
- * How many bytes of a request are the image's: where blocks are larger than a sector, the last one
- * may pass its end. What does is the core's padding, unless the request may make the image
- * longer.
+ * How many bytes of a request go to the image, or what it fails with. Where blocks are larger than a
+ * sector, the last one may pass the image's end. What does is the core's padding, unless the
+ * request may make the image longer.
  */
-static int64_t coroutine_fn blkdebug_co_inside(BlockDriverState *bs, int64_t offset,
-                                               int64_t bytes, bool may_grow)
+static int64_t coroutine_fn blkdebug_co_admit(BlockDriverState *bs, BlkdebugIotype iotype,
+                                              int64_t offset, int64_t bytes, bool may_grow)
 {
     BlkdebugState *s = bs->opaque;
+    int ret = blkdebug_co_check(bs, iotype, offset, bytes);
     int64_t length;
 
+    if (ret < 0) {
+        return ret;
+    }
     if (bs->bl.request_alignment <= BDRV_SECTOR_SIZE || may_grow) {
         return bytes;
     }
@@ -325,11 +329,9 @@ static int coroutine_fn blkdebug_co_preadv(BlockDriverState *bs, int64_t offset,
     BlkdebugState *s = bs->opaque;
     g_auto(IOVector) part = { 0 };
     int64_t inside;
-    int ret;
 
     blkdebug_check_request(bs, offset, bytes, bs->bl.max_transfer);
-    ret = blkdebug_co_check(bs, BLKDEBUG_IOTYPE_READ, offset, bytes);
-    inside = ret < 0 ? ret : blkdebug_co_inside(bs, offset, bytes, false);
+    inside = blkdebug_co_admit(bs, BLKDEBUG_IOTYPE_READ, offset, bytes, false);
     if (inside < 0) {
         return (int)inside;
     }
@@ -347,12 +349,10 @@ static int coroutine_fn blkdebug_co_pwritev(BlockDriverState *bs, int64_t offset
     BlkdebugState *s = bs->opaque;
     g_auto(IOVector) part = { 0 };
     int64_t inside;
-    int ret;
 
     blkdebug_check_request(bs, offset, bytes, bs->bl.max_transfer);
-    ret = blkdebug_co_check(bs, BLKDEBUG_IOTYPE_WRITE, offset, bytes);
-    inside = ret < 0 ? ret : blkdebug_co_inside(bs, offset, bytes,
-                                                s->image->perm & BLK_PERM_RESIZE);
+    inside = blkdebug_co_admit(bs, BLKDEBUG_IOTYPE_WRITE, offset, bytes,
+                               s->image->perm & BLK_PERM_RESIZE);
     if (inside < 0) {
         return (int)inside;
     }
@@ -393,12 +393,10 @@ static int coroutine_fn blkdebug_co_pdiscard(BlockDriverState *bs, int64_t offse
 {
     BlkdebugState *s = bs->opaque;
     int64_t inside;
-    int ret;
 
     blkdebug_check_request(bs, offset, bytes,
                            MAX(bs->bl.max_pdiscard, bs->bl.pdiscard_alignment));
-    ret = blkdebug_co_check(bs, BLKDEBUG_IOTYPE_DISCARD, offset, bytes);
-    inside = ret < 0 ? ret : blkdebug_co_inside(bs, offset, bytes, false);
+    inside = blkdebug_co_admit(bs, BLKDEBUG_IOTYPE_DISCARD, offset, bytes, false);
     return inside < 0 ? (int)inside : bdrv_co_pdiscard(s->image, offset, inside);
 }
 
