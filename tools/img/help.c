@@ -61,8 +61,7 @@ static const char help_head[] =
 
 static const char help_common[] =
     "\n"
-    "Parameters of several commands (--strict and --sandbox may stand behind\n"
-    "the command, too):\n"
+    "Parameters of several commands (--strict, --sandbox may follow the command, too):\n"
     "  filename        an image: a path, PROTOCOL:..., or json:{...}\n"
     "  --object        an object that options refer to by its id, mostly\n"
     "                  secret,id=ID,file=PATH; --object help lists the types\n"
