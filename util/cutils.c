@@ -53,17 +53,28 @@ static int size_suffix_shift(char c)
     return found ? (int)(found - suffixes) * 10 : -1;
 }
 
+/* The whole part of @f times 2^@shift: a long division, as 32-bit machines have no wider numbers. */
+static uint64_t size_shift_fraction(const SizeFraction *f, int shift)
+{
+    uint64_t rest = f->value, whole = 0;
+
+    for (int i = 0; i < shift; i++) {
+        rest *= 2;              /* below 2 * 10^18 */
+        whole = whole * 2 + (rest >= f->scale);
+        rest -= rest >= f->scale ? f->scale : 0;
+    }
+    return whole;
+}
+
 static int size_scale(uint64_t number, const SizeFraction *fraction, int shift, uint64_t *bytes)
 {
-    unsigned __int128 part = (unsigned __int128)fraction->value << shift;
-
     if (shift == 0 && !fraction->is_zero) {
         return -EINVAL;
     }
     if (number > UINT64_MAX >> shift) {
         return -ERANGE;
     }
-    *bytes = (number << shift) + (uint64_t)(part / fraction->scale);
+    *bytes = (number << shift) + size_shift_fraction(fraction, shift);
     return 0;
 }
 

@@ -159,7 +159,7 @@ static char *create_backing_path(const BlockCreate *create, const char *name)
         slash = path_has_protocol(create->filename) ? strchr(create->filename, ':') : NULL;
     }
     dir = g_strndup(create->filename, slash ? slash - create->filename + 1 : 0);
-    return dir[0] && slash[0] == ':' ? g_strconcat(dir, name, NULL) : path_combine(dir, name);
+    return slash && slash[0] == ':' ? g_strconcat(dir, name, NULL) : path_combine(dir, name);
 }
 
 static bool create_is_same_file(const char *a, const char *b)

@@ -46,7 +46,7 @@ const RunSource *runs_source_at(const Runs *runs, int64_t offset)
             return source;
         }
     }
-    return NULL;
+    g_assert_not_reached();
 }
 
 void runs_rewind(Runs *runs)

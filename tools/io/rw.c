@@ -263,6 +263,7 @@ static bool write_run(IoShell *shell, WriteArgs *args, uint8_t *buf)
 {
     int ret;
 
+    g_assert(buf || !args->source);     /* zeros have neither */
     if (args->source && !write_fill_from_file(args->source, buf, args->report.requested)) {
         return false;
     }

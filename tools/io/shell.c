@@ -236,6 +236,7 @@ void io_print_usage(const char *name)
 {
     const IoCommand *c = io_command_find(name);
 
+    g_assert(c);
     print_command(c, c->name);
 }
 

@@ -66,23 +66,19 @@ static void empty_forget_all(QcowState *s, int64_t end)
 static void coroutine_fn empty_punch(BlockDriverState *bs)
 {
     QcowState *s = bs->opaque;
-    QcowRange parts[] = {
-        { s->g.l1_offset, (int64_t)s->g.l1_entries * 8 },
-        { s->record_offset, s->record_offset ? qcow_name_end(s) - s->record_offset : 0 },
+    QcowRange l1 = { s->g.l1_offset, (int64_t)s->g.l1_entries * 8 };
+    QcowRange name = {
+        s->record_offset, s->record_offset ? qcow_name_end(s) - s->record_offset : 0,
     };
+    bool name_is_first = name.offset < l1.offset;
+    const QcowRange *parts[] = { name_is_first ? &name : &l1, name_is_first ? &l1 : &name };
     int64_t at = QCOW_HEADER_BYTES;
 
-    if (parts[1].offset < parts[0].offset) {
-        QcowRange swap = parts[0];
-
-        parts[0] = parts[1];
-        parts[1] = swap;
-    }
     for (size_t i = 0; i < G_N_ELEMENTS(parts); i++) {
-        if (parts[i].offset > at) {
-            qcow_give_back(bs, at, parts[i].offset - at, 0);
+        if (parts[i]->offset > at) {
+            qcow_give_back(bs, at, parts[i]->offset - at, 0);
         }
-        at = MAX(at, parts[i].offset + parts[i].bytes);
+        at = MAX(at, parts[i]->offset + parts[i]->bytes);
     }
 }
 
