@@ -72,16 +72,20 @@ static void child_ask_for_progress(gpointer data)
 
 static void signal_prints_one_line(ToolFolder *f, gconstpointer data)
 {
-    g_auto(ToolRun) run = { 0 };
+    const char *lines[][2] = {
+        { "convert a.raw b.raw", "^    \\(\\d+\\.\\d\\d/100%\\)\n$" },
+        { "convert -q a.raw b.raw", "^    \\(\\d+\\.\\d\\d/100%\\)\n$" },
+        { "dd if=a.raw of=c.raw", "^    \\(100\\.00/100%\\)\n$" },
+    };
 
     tool_make_raw(f, "a.raw", 1 << 20, 1 << 20);
-    run = tool_run_setup(f, "convert a.raw b.raw", child_ask_for_progress);
-    g_assert_cmpint(run.status, ==, 0);
-    g_assert_true(g_regex_match_simple("^    \\(\\d+\\.\\d\\d/100%\\)\n$", run.out, 0, 0));
-    tool_run_clear(&run);
-    run = tool_run_setup(f, "dd if=a.raw of=c.raw", child_ask_for_progress);
-    g_assert_cmpint(run.status, ==, 0);
-    g_assert_cmpstr(run.out, ==, "    (100.00/100%)\n");
+    for (size_t i = 0; i < G_N_ELEMENTS(lines); i++) {
+        g_auto(ToolRun) run = tool_run_setup(f, lines[i][0], child_ask_for_progress);
+
+        g_assert_cmpint(run.status, ==, 0);
+        g_assert_cmpstr(run.out, ==, "");
+        g_assert_true(g_regex_match_simple(lines[i][1], run.err, 0, 0));
+    }
 }
 
 /* ---- a terminal ------------------------------------------------------------- */

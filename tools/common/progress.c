@@ -105,7 +105,6 @@ void tool_progress_prepare(ToolProgress *p, ToolProgressMode mode, bool quiet)
 {
     *p = (ToolProgress) {
         .mode = quiet ? TOOL_PROGRESS_NONE : mode,
-        .quiet = quiet,
         .is_terminal = isatty(STDOUT_FILENO),
         .start_us = g_get_monotonic_time(),
     };
@@ -140,9 +139,8 @@ void tool_progress_update(ToolProgress *p, int64_t done, int64_t total)
     step = percent - p->last_percent;
     due = step >= PROGRESS_STEP_PERCENT ||
           (p->is_terminal && step > 0 && now - p->last_us >= PROGRESS_TERMINAL_US);
-    if (p->mode == TOOL_PROGRESS_NONE && asked && !p->quiet) {
-        printf("    (%3.2f/100%%)\n", percent);
-        fflush(stdout);
+    if (p->mode == TOOL_PROGRESS_NONE && asked) {
+        fprintf(stderr, "    (%3.2f/100%%)\n", percent);
     } else if (p->mode != TOOL_PROGRESS_NONE && (due || asked)) {
         p->last_us = now;
         progress_print(p, percent);
