@@ -41,6 +41,7 @@ def nul_cases():
     yield "-r -f raw null-co:// -c length -c 'write 0 1'"
     yield "-f raw null-co: -c length"
     yield "-f raw null-aio://x -c length"
+    yield "-f raw null-co:// -c info"
 
 
 def type_cases():
@@ -48,7 +49,7 @@ def type_cases():
         yield io(DISK + inject(f"event=none iotype={iotype} errno=28"), READ, WRITE, ZEROES, "flush", "'alloc 0 1M'",
                  "'truncate 1M'", "length")
     yield io(UNMAP + inject("event=none iotype=discard"), READ, "'discard 0 64k'", "'write -zu 0 64k'")
-    yield io(DISK + inject("event=none iotype=block-status"), READ, "'alloc 0 1M'")
+    yield io(DISK + inject("event=none iotype=block-status"), READ, "'alloc 0 1M'", "map")
     yield io(DISK + inject("event=none iotype=flush"), WRITE, "flush", flags="-t writeback")
     yield io(DISK + inject("event=none iotype=flush"), WRITE, "flush", flags="-t unsafe")
     yield io(DISK + inject("event=none"), READ, WRITE, ZEROES, "'alloc 0 1M'", "'truncate 1M'")
@@ -260,6 +261,9 @@ def on_disk(options):
 
 
 IO_DIFFERENCES = {
+    "-f raw null-co:// -c info": differs(
+        "a disk without clusters is described as raw files are; the peer fails without a word", status=[0],
+        stdout="format name: raw\ncluster size: 0 bytes\nvm state offset: 0 bytes\n"),
     io(DISK + inject("event=none iotype=flush"), WRITE, "flush", flags="-t writeback"): differs(
         TELLS_FAILURE, stderr="qemu-io: flush failed: .*\nqemu-io: closing failed: .*\n"),
     io(DISK + inject("event=none"), READ, WRITE, ZEROES, "'alloc 0 1M'", "'truncate 1M'"): differs(

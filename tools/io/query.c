@@ -177,7 +177,7 @@ bool io_cmd_map(IoShell *shell, int argc, char **argv)
     int64_t length = blk_getlength(shell->blk);
 
     if (length < 0) {
-        printf("Failed to query image length: %s\n", g_strerror((int)-length));
+        io_error("Failed to query image length: %s", g_strerror((int)-length));
         return false;
     }
     if (length == 0) {
@@ -189,7 +189,7 @@ bool io_cmd_map(IoShell *shell, int argc, char **argv)
         g_autofree char *size = NULL, *place = NULL;
 
         if (run <= 0) {
-            printf("Failed to get allocation status: %s\n", g_strerror((int)-run));
+            io_error("Failed to get allocation status: %s", g_strerror((int)-run));
             return false;
         }
         size = io_format_size((double)run);
