@@ -344,6 +344,7 @@ bool bdrv_backing_target(BlockDriverState *bs, QDict *options, char **path, int 
                          GError **error);
 /* bs->backing_file (not NULL), resolved against the image's folder; NULL with @error if that is unknown. */
 char *bdrv_full_backing_name(BlockDriverState *bs, GError **error);
+bool bdrv_reads_from(BlockDriverState *bs, const char *filename, bool with_chain);     /* as blk_reads_from() (image/reads-from.c) */
 
 const BlockDriver *bdrv_probe_format(CairnContext *ctx, const uint8_t *buf, size_t bytes,
                                      const char *filename, int *score, const char **unsupported);

@@ -8,70 +8,8 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <string.h>
-#include <sys/stat.h>
 
 #include "block/image/create-int.h"
-
-static const char *compact_path(const char *name)
-{
-    return g_str_has_prefix(name, "file:") ? name + strlen("file:") : name;
-}
-
-/* ---- what may not be overwritten ---- */
-
-static bool compact_is_file(const char *name, const struct stat *target)
-{
-    struct stat st;
-
-    return name && name[0] && stat(compact_path(name), &st) == 0 &&
-           st.st_dev == target->st_dev && st.st_ino == target->st_ino;
-}
-
-/* The image's own files, and the backing files that it names, opened or not. */
-static bool compact_reads_from(BlockDriverState *bs, const struct stat *target)
-{
-    int flags = BLK_O_NO_IO | BLK_O_NO_BACKING | BLK_O_FORCE_SHARE | BLK_O_PROBE;
-    g_autoptr(QDict) options = qdict_new();
-    g_autoptr(QList) chain = NULL;
-
-    for (BlockDriverState *below = bs; below; below = below->file ? below->file->bs : NULL) {
-        if (compact_is_file(below->exact_filename, target)) {
-            return true;
-        }
-    }
-    if (!bs->backing_file) {
-        return false;
-    }
-    qdict_put_str(options, "driver", bs->drv->format_name);
-    chain = cairn_image_info(bs->priv->ctx, bs->filename, options, flags, true, NULL);
-    for (size_t i = 0; chain && i < qlist_size(chain); i++) {
-        const QDict *info = qobject_to_qdict(qlist_at(chain, i));
-
-        if (compact_is_file(qdict_get_try_str(info, "filename"), target)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool compact_check_target(BlockDriverState *bs, const char *filename, GError **error)
-{
-    g_autofree char *backing = NULL;
-    struct stat target;
-
-    if (stat(compact_path(filename), &target) < 0 || !S_ISREG(target.st_mode)) {
-        return true;
-    }
-    backing = bs->backing_file ? bdrv_full_backing_name(bs, NULL) : NULL;
-    if (compact_reads_from(bs, &target) || compact_is_file(backing, &target)) {
-        cairn_set_error(error, EINVAL, "'%s' is part of '%s'", filename, bs->filename);
-        return false;
-    }
-    return true;
-}
-
-/* ---- the image ---- */
 
 static BlockDriverState *compact_root(BlockBackend *blk, GError **error)
 {
@@ -144,7 +82,8 @@ static bool compact_run(BlockDriverState *bs, const char *filename,
     CompactRun run = { .bs = bs, .progress = progress, .error = error };
     g_autoptr(BlockBackend) storage = NULL;
 
-    if (!compact_check_target(bs, filename, error)) {
+    if (bdrv_reads_from(bs, filename, true)) {
+        cairn_set_error(error, EINVAL, "'%s' is part of '%s'", filename, bs->filename);
         return false;
     }
     bdrv_run_co(compact_check_entry, &run);

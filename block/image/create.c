@@ -229,6 +229,11 @@ static bool create_check_backing(BlockCreate *create, const char *path, int64_t 
         create_set_no_format(blk_get_format(backing), error);
         return false;
     }
+    if (blk_reads_from(backing, create->filename, true)) {
+        cairn_set_error(error, EINVAL, "Error: Trying to create an image with the same filename "
+                        "as a backing file of '%s'", path);
+        return false;
+    }
     if (*size < 0) {
         *size = blk_getlength(backing);
     }

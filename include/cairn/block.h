@@ -123,6 +123,11 @@ CAIRN_API int64_t blk_get_opt_transfer(BlockBackend *blk);     /* bytes; 0: none
 CAIRN_API bool blk_has_zero_init(BlockBackend *blk);           /* a fresh image reads as zeros */
 CAIRN_API bool blk_is_encrypted(BlockBackend *blk);
 CAIRN_API bool blk_has_backing(BlockBackend *blk);
+/**
+ * blk_reads_from: whether the image is made of the file @filename, found by device and inode: its own file, and
+ * with @with_chain its backing files, also those that BLK_O_NO_BACKING left closed. A character device never is.
+ */
+CAIRN_API bool blk_reads_from(BlockBackend *blk, const char *filename, bool with_chain);
 CAIRN_API void blk_set_write_cache(BlockBackend *blk, bool enabled);   /* false: each write is FUA */
 
 /* ---- data, blocking -------------------------------------------------- */

@@ -107,4 +107,10 @@ rebase --image-opts -b same.raw -F raw driver=qcow,file.filename=o.qcow
 rebase {SECRET} --image-opts -b same.raw -F raw {ENC_OPTS}
 """
 
-GROUPS = {"commit": COMMIT, "rebase": REBASE}
+# A new image in the place of a file that its backing file needs.
+CHAIN = """
+create -f qcow -b o.qcow -F qcow s.raw ;; compare -f raw -F raw s.raw same.raw
+convert -O qcow -B o.qcow -F qcow z.raw s.raw ;; compare -f raw -F raw s.raw same.raw
+"""
+
+GROUPS = {"commit": COMMIT, "rebase": REBASE, "chain": CHAIN}

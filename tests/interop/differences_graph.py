@@ -13,7 +13,19 @@ def rebased(*files, status=(0,)):
 O_AND_SAME = ("o.qcow", "s.raw", "same.raw")
 CHAIN = ("l1.qcow", "l2.qcow", "l3.qcow", "s.raw")
 
+
+def keeps_chain(*files):
+    return {"why": "the peer overwrites what the backing file rests on", "status": [1, 0],
+            "stdout": r"Images are identical\.\n", "files": sorted(files),
+            "stderr": r"qemu-img: (s\.raw: )?Error: Trying to create an image with the same filename as "
+                      r"a backing file of 'o\.qcow'\n"}
+
+
 DIFFERENCES = {
+    "create -f qcow -b o.qcow -F qcow s.raw ;; compare -f raw -F raw s.raw same.raw":
+        keeps_chain("o.qcow", "s.raw", "same.raw"),
+    "convert -O qcow -B o.qcow -F qcow z.raw s.raw ;; compare -f raw -F raw s.raw same.raw":
+        keeps_chain("o.qcow", "s.raw", "same.raw", "z.raw"),
     "commit --format qcow o.qcow": {
         "why": LONG_OPTION, "status": [0], "stdout": r"Image committed\.\n", "stderr": "",
         "files": ["o.qcow", "s.raw"]},

@@ -463,6 +463,38 @@ static void secret_leaves_process_list(ToolFolder *f, gconstpointer data)
     g_assert_nonnull(strstr(arguments, "a.raw"));
 }
 
+/* A new image must not take the place of a file that its own backing file needs. */
+static void backing_of_backing_is_kept(ToolFolder *f, gconstpointer data)
+{
+    static const char *const lines[] = {
+        "create -f qcow -b top.qcow -F qcow base.raw",
+        "create -f qcow -b top.qcow -F qcow middle.qcow",
+        "convert -O qcow -B top.qcow -F qcow other.raw base.raw",
+        "convert -O qcow -B top.qcow -F qcow other.raw link.raw",
+        "convert -O qcow -B top.qcow -F qcow other.raw middle.qcow",
+        "compact top.qcow base.raw", "compact top.qcow middle.qcow", "compact top.qcow ./top.qcow",
+    };
+    g_autofree char *base = tool_path(f, "base.raw"), *link = tool_path(f, "link.raw");
+
+    tool_make_raw(f, "base.raw", 65536, 65536);
+    tool_make_raw(f, "other.raw", 65536, 512);
+    tool_must(f, "create -q -f qcow -b base.raw -F raw middle.qcow");
+    tool_must(f, "create -q -f qcow -b middle.qcow -F qcow top.qcow");
+    tool_must(f, "convert -f raw -O raw base.raw copy.raw");
+    g_assert_cmpint(symlink(base, link), ==, 0);
+    for (size_t i = 0; i < G_N_ELEMENTS(lines); i++) {
+        g_auto(ToolRun) run = tool_run(f, lines[i]);
+
+        g_test_message("%s: %s", lines[i], run.err);
+        g_assert_cmpint(run.status, ==, 1);
+        g_assert_cmpstr(run.out, ==, "");
+        g_assert_nonnull(strstr(run.err, g_str_has_prefix(lines[i], "compact")
+                                ? "is part of 'top.qcow'"
+                                : "with the same filename as a backing file of 'top.qcow'"));
+        tool_must(f, "compare -q -f qcow -F raw top.qcow copy.raw");
+    }
+}
+
 /* ---- what must not wait ------------------------------------------------- */
 
 /* Nobody will ever write to the FIFO, and the chains have no end. */
@@ -543,6 +575,7 @@ int main(int argc, char **argv)
     CASE("/img/convert/cut-behind-the-disk/is-whole", convert_of_image_cut_behind_disk);
     CASE("/img/convert/onto-itself/is-refused", convert_onto_itself);
     CASE("/img/convert/onto-own-backing-file/is-refused", convert_onto_own_backing);
+    CASE("/img/backing-file/of-a-backing-file/is-kept", backing_of_backing_is_kept);
     CASE("/img/convert/option-without-effect/is-warned-of", convert_without_effect_warns);
     CASE("/img/secret/data/leaves-the-process-list", secret_leaves_process_list);
     CASE("/img/endless/fifo-or-loop/is-refused", endless_images_are_refused);

@@ -124,6 +124,11 @@ static bool compact_begin(Img *img, CompactRun *run, GError **error)
     if (in_place) {
         g_clear_pointer(&run->source, blk_unref);
     }
+    if (!in_place && blk_reads_from(run->source, run->args->target, true)) {
+        cairn_set_error(error, EINVAL, "'%s' is part of '%s'\nWithout a second name, an image is "
+                        "compacted in place.", run->args->target, run->args->filename);
+        return false;
+    }
     if (!img_stage_begin(&run->stage, img, run->args->target, error)) {
         g_prefix_error(error, "%s: ", run->args->target);
         return false;

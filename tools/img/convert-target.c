@@ -84,7 +84,7 @@ static char *target_backing_path(const ConvertArgs *args, const char *backing)
     return g_build_filename(folder, backing, NULL);
 }
 
-/* A backing file that cannot be opened is found out before the target is touched. */
+/* Found out before the target is touched: a backing file that cannot be opened, or rests on the target. */
 static bool target_check_backing(Img *img, const ConvertArgs *args,
                                  const ConvertTarget *target, GError **error)
 {
@@ -92,7 +92,7 @@ static bool target_check_backing(Img *img, const ConvertArgs *args,
     ToolImage image = {
         .name = path,
         .format = target->backing_format,
-        .flags = BLK_O_NO_IO | BLK_O_NO_BACKING | BLK_O_SHARE_WRITE | BLK_O_FORCE_SHARE,
+        .flags = BLK_O_NO_IO | BLK_O_SHARE_WRITE | BLK_O_FORCE_SHARE,
     };
     g_autoptr(BlockBackend) blk = NULL;
     int features = cairn_format_features(img->ctx, target->backing_format);
@@ -107,8 +107,14 @@ static bool target_check_backing(Img *img, const ConvertArgs *args,
     if (!blk) {
         g_prefix_error(error, "Could not open '%s': Could not open backing file: ",
                        args->target);
+        return false;
     }
-    return blk != NULL;
+    if (blk_reads_from(blk, args->target, true)) {
+        cairn_set_error(error, EINVAL, "Error: Trying to create an image with the same filename "
+                        "as a backing file of '%s'", path);
+        return false;
+    }
+    return true;
 }
 
 static bool target_read_options(const ConvertArgs *args, ConvertTarget *target, GError **error)

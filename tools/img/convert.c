@@ -95,13 +95,13 @@ static void convert_set_is_source(const ConvertArgs *args, const char *path, GEr
 }
 
 /* With -n the sources' backing files may be written to: what is read of them is what is written. */
-static bool convert_check_not_source(Img *img, const ConvertRun *run, GError **error)
+static bool convert_check_not_source(const ConvertRun *run, GError **error)
 {
     const ConvertArgs *args = run->args;
     const char *target = args->target;
 
     for (int i = 0; !args->target_image_opts && i < args->source_count; i++) {
-        if (img_overwrites_source(img, run->sources[i], target, !args->no_create)) {
+        if (blk_reads_from(run->sources[i], target, !args->no_create)) {
             target += g_str_has_prefix(target, "file:") ? strlen("file:") : 0;
             convert_set_is_source(args, target, error);
             return false;
@@ -162,7 +162,7 @@ static bool convert_run(Img *img, ConvertRun *run, GError **error)
 {
     if (!convert_open_sources(img, run, error) ||
         !convert_target_prepare(img, run->args, run->bytes, &run->target, error) ||
-        !convert_check_not_source(img, run, error)) {
+        !convert_check_not_source(run, error)) {
         return false;
     }
     convert_warn(run);

@@ -220,7 +220,7 @@ static BlockCreate *dd_prepare(Img *img, DdRun *run, GError **error)
     if (!create) {
         return NULL;
     }
-    if (img_overwrites_source(img, run->source, args->output, true)) {
+    if (blk_reads_from(run->source, args->output, true)) {
         cairn_set_error(error, EAGAIN, "%s: error while creating output image: Failed to get"
                         " \"write\" lock\nIs another process using the image [%s]?\n"
                         IMG_TARGET_IS_SOURCE, args->output, args->output);

@@ -88,18 +88,12 @@ BlockBackend *img_open(Img *img, const ToolImage *image, GError **error);
 
 #define IMG_NAME_BACKING_FORMAT "Name it: -F FORMAT."
 
-/*
- * Whether making @target anew would destroy what @source reads, with @with_chain also its backing
- * files: found by device and inode. Locks stop this only where both sides take them. (overwrite.c)
- */
-bool img_overwrites_source(Img *img, BlockBackend *source, const char *target, bool with_chain);
-
-/* Follows the words of a lock that such a target is refused in. */
+/* Follows the words of a lock that a target is refused in. */
 #define IMG_TARGET_IS_SOURCE "The target is the source itself, or a backing file of it."
 
 /*
  * A raw file that ends inside a sector is read with zeros behind it, and so becomes longer.
- * (overwrite.c)
+ * (padding.c)
  */
 void img_warn_of_padding(BlockBackend *source, const char *name);
 
