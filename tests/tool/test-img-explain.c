@@ -71,6 +71,8 @@ static void test_missing_backing(ToolFolder *folder, gconstpointer data)
     g_autofree char *text = say(folder, "explain over.qcow");
 
     SAYS(text, "Its chain cannot be opened: Could not open backing file");
+    SAYS(text, "cairn-img rebase -u -b NAME -F FORMAT over.qcow");
+    g_assert_null(strstr(text, "What you can do next"));
 }
 
 static void test_leaving_the_folder(ToolFolder *folder, gconstpointer data)
@@ -154,6 +156,23 @@ static void test_leaks_and_errors(ToolFolder *folder, gconstpointer data)
     g_autofree char *cut = say(folder, "explain cut.qcow");
 
     SAYS(cut, "errors. Copy what can still be read first");
+    g_assert_null(strstr(cut, "What you can do next"));
+}
+
+/* Nothing can be made of a disk of no bytes, and no overlay of what is not a plain file. */
+static void test_what_overlays_cannot_use(ToolFolder *folder, gconstpointer data)
+{
+    g_autofree char *empty = NULL, *wrapped = NULL, *device = NULL;
+
+    tool_make_raw(folder, "empty.raw", 0, 0);
+    empty = say(folder, "explain -f raw empty.raw");
+    g_assert_null(strstr(empty, "What you can do next"));
+    make_chain(folder);
+    wrapped = say(folder, "explain -f raw blkdebug::base.raw");
+    SAYS(wrapped, "cairn-img map -f raw blkdebug::base.raw");
+    g_assert_null(strstr(wrapped, "cairn-img create"));
+    device = say(folder, "explain -f raw null-co://");
+    g_assert_null(strstr(device, "cairn-img create"));
 }
 
 static void test_unreadable(ToolFolder *folder, gconstpointer data)
@@ -221,6 +240,7 @@ int main(int argc, char **argv)
     ADD("/img-explain/encryption/is-called-weak", test_encrypted);
     ADD("/img-explain/next-commands/work-as-they-are", test_proposals);
     ADD("/img-explain/leaks-and-errors/have-remedies", test_leaks_and_errors);
+    ADD("/img-explain/no-plain-disk/has-no-overlay", test_what_overlays_cannot_use);
     ADD("/img-explain/no-file/is-an-error", test_unreadable);
     ADD("/img-drivers/options/are-those-of-the-schema", test_drivers);
     ADD("/img-map/svg/shows-every-image-of-the-chain", test_picture);

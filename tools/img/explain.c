@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define EXPLAIN_LONG_CHAIN 8            /* images: each look-up may pass through all of them */
 #define EXPLAIN_FRAGMENTED_PERCENT 50
@@ -26,6 +27,7 @@ typedef struct Explain {
     char *quoted;               /* the name as a shell takes it */
     QList *chain;               /* ImageInfo, top first; at least the image itself */
     GArray *findings;
+    bool is_unsound;            /* a finding has to be mended before anything else works */
 } Explain;
 
 static void finding_clear(gpointer data)
@@ -172,7 +174,9 @@ static void explain_strict_rules(Explain *e, const ToolImage *image)
     strict.flags &= ~BLK_O_NO_BACKING;
     blk = tool_open_image(e->img->ctx, &strict, &error);
     if (!blk) {
-        explain_find(e, g_strdup_printf("Its chain cannot be opened: %s", error->message), NULL);
+        explain_find(e, g_strdup_printf("Its chain cannot be opened: %s", error->message),
+                     g_strdup_printf("cairn-img rebase -u -b NAME -F FORMAT %s", e->quoted));
+        e->is_unsound = true;
         return;
     }
     g_clear_pointer(&blk, blk_unref);
@@ -230,6 +234,7 @@ static void explain_findings_of_check(Explain *e, const BlockCheckResult *r)
                                         "first, then repair the copy.",
                                         r->corruptions + r->check_errors),
                      g_strdup_printf("cairn-img convert --salvage -O qcow %s rescued.qcow", e->quoted));
+        e->is_unsound = true;
     }
     if (r->leaks) {
         explain_find(e, g_strdup_printf("%" PRId64 " clusters of the file belong to nothing, as after a "
@@ -279,21 +284,34 @@ static void explain_print_findings(const Explain *e)
     }
 }
 
+/* Only a plain file may be a backing file, and only without a key can its size be read. */
+static bool explain_can_be_backing(const Explain *e)
+{
+    struct stat st;
+
+    return !e->common.image_opts && !explain_is_encrypted(e) && stat(e->filename, &st) == 0 &&
+           S_ISREG(st.st_mode);
+}
+
 static void explain_print_next(const Explain *e)
 {
     const QDict *info = explain_top(e);
+    bool is_empty = qdict_get_try_int(info, "virtual-size", 0) == 0;
     const char *format = qdict_get_try_str(info, "format");
     bool is_raw = !strcmp(format, "raw");
     bool is_overlay = qdict_haskey(info, "backing-filename");
     g_autofree char *words = explain_image_words(e);
 
+    if (e->is_unsound || is_empty) {
+        return;
+    }
     printf("\nWhat you can do next\n");
     printf("  See where the data lies:        cairn-img map%s %s\n",
            explain_is_encrypted(e) ? " --output=json" : "", words);
     printf("  Copy it as a %-16s   cairn-img convert %s -O %s copy.%s\n",
            is_raw ? "small qcow:" : "raw disk:", words, is_raw ? "qcow -c" : "raw",
            is_raw ? "qcow" : "raw");
-    if (!e->common.image_opts && !explain_is_encrypted(e)) {
+    if (explain_can_be_backing(e)) {
         printf("  Try changes, keep it as is:     cairn-img create -f qcow -b %s -F %s %s.qcow\n",
                e->quoted, format, g_strcmp0(e->filename, "overlay.qcow") ? "overlay" : "overlay-2");
     }
