@@ -217,16 +217,16 @@ static bool compare_finish(CompareState *s, GError **error)
 
     compare_note_lost(s);
     blk = s->runs[s->best.which].sources[0].blk;
-    if (s->best.verdict == BLOCK_COMPARE_READ_ERROR && s->best_ret == -ENODATA) {
-        cairn_set_error(error, EIO, "%" G_GINT64_FORMAT " bytes of guest data lie past the end of "
-                        "the file of %s, the first at byte %" G_GINT64_FORMAT,
-                        s->runs[s->best.which].lost, blk_get_filename(blk), s->best.offset);
-        return false;
-    }
     if (s->best.verdict == BLOCK_COMPARE_READ_ERROR) {
-        cairn_set_error_errno(error, -s->best_ret,
+        bool is_lost = s->best_ret == -ENODATA;
+
+        cairn_set_error_errno(error, is_lost ? EIO : -s->best_ret,
                               "Error while reading offset %" G_GINT64_FORMAT " of %s",
                               s->best.offset, blk_get_filename(blk));
+        if (is_lost) {
+            cairn_error_append_hint(error, "%" G_GINT64_FORMAT " bytes of guest data lie past the "
+                                    "end of the file.", s->runs[s->best.which].lost);
+        }
         return false;
     }
     if (s->best.verdict == BLOCK_COMPARE_STATUS_ERROR) {

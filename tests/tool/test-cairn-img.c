@@ -359,6 +359,12 @@ static void convert_of_cut_image(ToolFolder *f, gconstpointer data)
         tool_run_clear(&run);
         run = tool_run(f, "compare -f qcow -F qcow whole.qcow cut.qcow");
         g_assert_cmpint(run.status, !=, 0);
+        tool_run_clear(&run);
+        run = tool_run(f, "compare -f qcow -F raw cut.qcow b.raw");
+        g_assert_cmpint(run.status, ==, 4);
+        g_assert_true(g_regex_match_simple("^cairn-img: Error while reading offset \\d+ of cut\\.qcow: "
+                                           "Input/output error\n\\d+ bytes of guest data lie past the "
+                                           "end of the file\\.\n$", run.err, 0, 0));
     }
 }
 

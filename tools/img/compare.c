@@ -142,10 +142,14 @@ static int compare_fail(const CompareArgs *args, const BlockCompareResult *resul
                         const GError *cause, GError **error)
 {
     int err = cairn_error_errno(cause);
+    const char *hint = strchr(cause->message, '\n');
 
     if (result->verdict == BLOCK_COMPARE_READ_ERROR) {
         cairn_set_error_errno(error, err, "Error while reading offset %" PRId64 " of %s",
                               result->offset, args->names[result->which]);
+        if (hint) {
+            cairn_error_append_hint(error, "%s", hint + 1);
+        }
         return COMPARE_EXIT_READ_ERROR;
     }
     if (result->verdict == BLOCK_COMPARE_STATUS_ERROR) {
