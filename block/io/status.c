@@ -213,7 +213,10 @@ int coroutine_fn bdrv_co_block_status_chain_file(BlockDriverState *bs, bool want
         if (flags < 0) {
             return flags;
         }
-        lost |= flags & BDRV_BLOCK_LOST;
+        if (flags & BDRV_BLOCK_LOST && !lost) {
+            lost = BDRV_BLOCK_LOST;
+            status->lost_depth = depth;
+        }
         if (!depth && flags & BDRV_BLOCK_EOF) {
             stop_of_top = status->bytes;
         }

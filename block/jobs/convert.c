@@ -6,18 +6,6 @@
 
 #include <errno.h>
 
-/* A source that was cut off is copied, but not without a word. */
-static bool convert_check_lost(const BlockCopy *s, GError **error)
-{
-    if (!s->runs.lost || s->salvage) {
-        return true;
-    }
-    cairn_set_error(error, EIO, "%" G_GINT64_FORMAT " bytes of guest data lie past the end of "
-                    "the source's file, the first at byte %" G_GINT64_FORMAT
-                    "; they were copied as if never written", s->runs.lost, s->runs.first_lost);
-    return false;
-}
-
 typedef struct ConvertRun {
     BlockCopy *copy;
     int ret;
@@ -45,7 +33,7 @@ static bool convert_run(BlockCopy *copy, GError **error)
         cairn_set_error_errno(error, -ret, "error while flushing the target");
         return false;
     }
-    return convert_check_lost(copy, error);
+    return copy->salvage || runs_check_lost(&copy->runs, error);
 }
 
 static bool convert_is_zero_target(const BlockConvertOptions *o, BlockBackend *target)

@@ -155,7 +155,9 @@ static void coroutine_fn live_catch_up_entry(void *opaque)
     if (ret < 0) {
         cairn_set_error_errno(run->error, -ret, "error while flushing the target");
         run->ok = false;
+        return;
     }
+    run->ok = runs_check_lost(&live->copy.runs, run->error);
 }
 
 bool live_copy_catch_up(LiveCopy *live, GError **error)

@@ -25,7 +25,10 @@ bool live_copy_init(LiveCopy *live, BlockJob *job, BlockBackend *source, BlockBa
  * to complete.
  */
 bool coroutine_fn live_copy_co_run(LiveCopy *live, bool wait, GError **error);
-/* The rest, and a flush of the target, inside a drain of the whole context. */
+/*
+ * The rest, and a flush of the target, inside a drain of the whole context. Fails also where something of the source
+ * is lost: then nobody is to do without the source.
+ */
 bool live_copy_catch_up(LiveCopy *live, GError **error);
 /* Outside coroutines, before the backends go. */
 void live_copy_clear(LiveCopy *live);

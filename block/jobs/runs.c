@@ -49,6 +49,16 @@ const RunSource *runs_source_at(const Runs *runs, int64_t offset)
     g_assert_not_reached();
 }
 
+bool runs_check_lost(const Runs *runs, GError **error)
+{
+    if (runs->lost) {
+        cairn_set_error(error, EIO, "%" G_GINT64_FORMAT " bytes of guest data lie past the end of "
+                        "the source's file, the first at byte %" G_GINT64_FORMAT
+                        "; they were copied as if never written", runs->lost, runs->first_lost);
+    }
+    return !runs->lost;
+}
+
 void runs_rewind(Runs *runs)
 {
     runs->end = 0;
@@ -124,7 +134,7 @@ int coroutine_fn runs_find(Runs *runs, int64_t offset)
     }
     runs->flags = status.flags;
     runs->depth = status.depth;
-    if (status.flags & BDRV_BLOCK_LOST) {
+    if (status.flags & BDRV_BLOCK_LOST && status.lost_depth < runs->scope.end) {
         runs->first_lost = runs->lost ? runs->first_lost : offset;
         runs->lost += status.bytes;
     }

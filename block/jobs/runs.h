@@ -41,7 +41,7 @@ typedef struct Runs {
     RunKind kind;
     int flags;                  /* BDRV_BLOCK_* of the run */
     int depth;                  /* of the layer that answered */
-    int64_t lost, first_lost;   /* bytes found so far that lie past the end of their file; where */
+    int64_t lost, first_lost;   /* bytes found so far in the scope that lie past the end of their file; where */
 } Runs;
 
 /* Outside coroutines; -errno. */
@@ -50,6 +50,9 @@ void runs_destroy(Runs *runs);
 
 /* The next question may be about any offset; answers so far are forgotten, but not what was lost. */
 void runs_rewind(Runs *runs);
+
+/* A source that was cut off is copied, but not without a word: false with @error if one was. */
+bool runs_check_lost(const Runs *runs, GError **error);
 
 /* Which image holds @offset. */
 const RunSource *runs_source_at(const Runs *runs, int64_t offset);

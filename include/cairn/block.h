@@ -176,6 +176,7 @@ typedef struct BlockStatus {
     int64_t host_offset;        /* in @filename; valid with OFFSET_VALID */
     const char *filename;       /* file that holds the bytes; NULL if unknown; valid until the graph changes */
     int depth;                  /* 0: this image, 1: its backing file, ... */
+    int lost_depth;             /* with LOST: of the first that says so, depth or less */
 } BlockStatus;
 
 /** blk_block_status: the image's own layer: ALLOCATED tells whether it answers itself. */

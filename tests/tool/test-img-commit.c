@@ -4,6 +4,8 @@
 
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /* base.raw of 1 MiB, all of one pattern; over.qcow above it, 2 MiB, with data at 64k and at 1.5M. */
 static void make_overlay(const ToolFolder *folder)
@@ -103,6 +105,38 @@ static void test_guessed_base(ToolFolder *folder, gconstpointer data)
                    "error while writing at byte 0: Operation not permitted\n");
 }
 
+/* What the file lacks is counted, and the overlay stays: it is all that is left of it. */
+static void test_cut_overlay(ToolFolder *folder, gconstpointer data)
+{
+    gsize bytes;
+
+    make_overlay(folder);
+    g_autofree char *overlay = tool_read_file(folder, "over.qcow", &bytes);
+
+    tool_write_file(folder, "over.qcow", overlay, bytes - 2048);
+    tool_must_fail(folder, "commit over.qcow", 1,
+                   "cairn-img: Block job failed: Input/output error\n"
+                   "2048 bytes of guest data lie past the end of the source's file, the first at byte "
+                   "1046528; they were copied as if never written\n");
+    g_assert_cmpuint(size_of(folder, "over.qcow"), ==, bytes - 2048);
+}
+
+/* What the base lacks is nothing that the commit should bring. */
+static void test_cut_base(ToolFolder *folder, gconstpointer data)
+{
+    g_autofree char *path = tool_path(folder, "base.qcow");
+    struct stat st;
+
+    make_overlay(folder);
+    tool_must(folder, "convert -f raw -O qcow base.raw base.qcow");
+    tool_must(folder, "create -q -f qcow -b base.qcow -F qcow small.qcow");
+    tool_must(folder, "create -q -f qcow -b small.qcow -F qcow top.qcow");
+    tool_must(folder, "convert -n -f raw -O qcow part.raw top.qcow");
+    g_assert_cmpint(stat(path, &st), ==, 0);
+    g_assert_cmpint(truncate(path, st.st_size - 65536), ==, 0);
+    tool_must(folder, "commit -q -b base.qcow top.qcow");
+}
+
 #define ADD(path, func) \
     g_test_add(path, ToolFolder, NULL, tool_folder_setup, func, tool_folder_teardown)
 
@@ -112,6 +146,8 @@ int main(int argc, char **argv)
     ADD("/img-commit/overlay/is-emptied-and-reads-the-same", test_empties);
     ADD("/img-commit/d-and-b/keep-the-overlay", test_keeps);
     ADD("/img-commit/full-disk/loses-nothing", test_full_disk);
+    ADD("/img-commit/cut-overlay/stays-as-it-is", test_cut_overlay);
+    ADD("/img-commit/cut-base/is-no-hindrance", test_cut_base);
     ADD("/img-commit/guessed-base/takes-no-magic", test_guessed_base);
     return g_test_run();
 }
