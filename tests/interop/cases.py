@@ -6,6 +6,7 @@ import cases_copy
 import cases_graph
 import cases_manage
 import cases_options
+import cases_secrets
 
 SECRET = "--object secret,id=s,data=abc"
 ENC = "-o encrypt.format=aes,encrypt.key-secret=s"
@@ -809,7 +810,7 @@ convert -m 0 nope
 GROUPS = {
     "global": GLOBAL, "create": CREATE, "info": INFO, "check": CHECK, "map": MAP,
     "compare": COMPARE, "convert": CONVERT, **cases_copy.GROUPS, **cases_graph.GROUPS,
-    **cases_manage.GROUPS, **cases_options.GROUPS,
+    **cases_manage.GROUPS, **cases_options.GROUPS, **cases_secrets.GROUPS,
 }
 
 

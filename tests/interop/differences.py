@@ -9,6 +9,7 @@ that the table stays true.
 ADDED_LINES: (part, pattern, reason): whole lines that Cairn adds anywhere; they are left out of the
 comparison. One that no case shows fails a full run."""
 
+import cases_secrets
 import differences_copy
 import differences_graph
 import differences_manage
@@ -222,4 +223,5 @@ DIFFERENCES = {
     **differences_graph.DIFFERENCES,
     **differences_manage.DIFFERENCES,
     **differences_options.DIFFERENCES,
+    **cases_secrets.DIFFERENCES,
 }
