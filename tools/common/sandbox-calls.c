@@ -29,11 +29,12 @@
 #define CALLS_ARCH AUDIT_ARCH_AARCH64
 #endif
 
-#ifndef SYS_landlock_create_ruleset
-#define SYS_landlock_create_ruleset 444
-#define SYS_landlock_add_rule 445
-#define SYS_landlock_restrict_self 446
-#endif
+#ifndef CALLS_ARCH
+int tool_sandbox_limit_calls(void)
+{
+    return -ENOSYS;             /* no list for this machine */
+}
+#else
 
 /* Allowed with any arguments. */
 static const uint16_t calls_allowed[] = {
@@ -135,7 +136,6 @@ static void filter_add_own_signals(CallFilter *filter)
     filter_add(filter, (struct sock_filter)RETURN(REFUSE));
 }
 
-#ifdef CALLS_ARCH
 int tool_sandbox_limit_calls(void)
 {
     CallFilter filter = { .length = 0 };
@@ -156,10 +156,5 @@ int tool_sandbox_limit_calls(void)
     program.len = filter.length;
     ret = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program);
     return ret < 0 ? -errno : ret > 0 ? -EBUSY : 0;     /* > 0: the thread that cannot take it */
-}
-#else
-int tool_sandbox_limit_calls(void)
-{
-    return -ENOSYS;             /* no list for this machine */
 }
 #endif

@@ -48,12 +48,6 @@ typedef struct __attribute__((packed)) LandlockBeneath {
     int32_t fd;
 } LandlockBeneath;
 
-#ifndef SYS_landlock_create_ruleset
-#define SYS_landlock_create_ruleset 444
-#define SYS_landlock_add_rule 445
-#define SYS_landlock_restrict_self 446
-#endif
-
 /* ---- rulesets ------------------------------------------------------------------------ */
 
 /* What the kernel knows; 0: no Landlock. */

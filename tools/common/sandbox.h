@@ -16,6 +16,15 @@
 
 #include <cairn/cairn.h>
 
+#include <sys/syscall.h>
+
+/* Headers of the C library may be older. */
+#ifndef SYS_landlock_create_ruleset
+#define SYS_landlock_create_ruleset 444
+#define SYS_landlock_add_rule 445
+#define SYS_landlock_restrict_self 446
+#endif
+
 typedef enum ToolSandboxMode {
     TOOL_SANDBOX_OFF,           /* the default: as the peer */
     TOOL_SANDBOX_ON,            /* what the kernel has of it */

@@ -146,9 +146,8 @@ static void check_size(uint64_t size)
 {
     uint8_t raw[QCOW_HEADER_BYTES];
     QcowHeader h;
-    /* The same limit in wider arithmetic. */
-    unsigned __int128 entries = ((unsigned __int128)size + (1 << 21) - 1) >> 21;
-    bool legal = size >= 2 && entries <= QCOW_MAX_L1_ENTRIES;
+    /* The same limit as the last byte's table. */
+    bool legal = size >= 2 && (size - 1) >> 21 < QCOW_MAX_L1_ENTRIES;
 
     memcpy(raw, peer_64m, sizeof(raw));
     put(raw, 24, 8, size);
