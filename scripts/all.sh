@@ -3,7 +3,7 @@
 # Everything that can be proved by running it, with whole counts. Ends with a line for each step.
 set -uo pipefail
 
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 results=()
 status=0
 
