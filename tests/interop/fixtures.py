@@ -9,10 +9,12 @@ import shutil
 import struct
 import subprocess
 
+import canary
+
 KIB = 1024
 MIB = 1024 * KIB
 
-SECRET = "secret,id=s,data=abc"
+SECRET = f"secret,id=s,data={canary.CANARY}"
 
 
 def pattern(size, seed):
