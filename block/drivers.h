@@ -6,6 +6,7 @@
 #include <cairn/driver.h>
 
 extern const BlockDriver bdrv_blkdebug;
+extern const BlockDriver bdrv_blklogwrites;
 extern const BlockDriver bdrv_blkverify;
 extern const BlockDriver bdrv_compress;
 extern const BlockDriver bdrv_copy_on_read;

@@ -10,6 +10,7 @@
 
 static const BlockDriver *const builtin_drivers[] = {
     &bdrv_blkdebug,
+    &bdrv_blklogwrites,
     &bdrv_blkverify,
     &bdrv_compress,
     &bdrv_copy_on_read,

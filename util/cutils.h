@@ -78,6 +78,28 @@ static inline void be64_store(void *p, uint64_t v)
     __builtin_memcpy(p, &v, sizeof(v));
 }
 
+static inline uint32_t le32_load(const void *p)
+{
+    uint32_t v;
+
+    __builtin_memcpy(&v, p, sizeof(v));
+    return GUINT32_FROM_LE(v);
+}
+
+static inline uint64_t le64_load(const void *p)
+{
+    uint64_t v;
+
+    __builtin_memcpy(&v, p, sizeof(v));
+    return GUINT64_FROM_LE(v);
+}
+
+static inline void le32_store(void *p, uint32_t v)
+{
+    v = GUINT32_TO_LE(v);
+    __builtin_memcpy(p, &v, sizeof(v));
+}
+
 static inline void le64_store(void *p, uint64_t v)
 {
     v = GUINT64_TO_LE(v);

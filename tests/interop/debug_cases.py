@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What both tools make of the testing drivers: null-co, null-aio, blkdebug, blkverify. The form of the cases
+"""What both tools make of the testing drivers: null-co, null-aio, blkdebug, blklogwrites,
+blkverify. The form of the cases
 is that of compare.py, that of the differences of differences.py."""
 
 DISK = "driver=raw,file.driver=blkdebug,file.image.filename=s.raw"
@@ -7,6 +8,7 @@ UNMAP = DISK + ",discard=unmap,file.discard=unmap,file.image.discard=unmap"
 CHECK = ("driver=blkverify,raw.filename=z.raw,test.driver=blkdebug,test.image.driver=null-co,test.image.size=256k,"
          "test.image.read-zeroes=on")
 NULL = "driver=null-co,size=1M"
+LOGGED = "driver=blklogwrites,file.driver=file,file.filename=z.raw,log.driver=file,log.filename="
 
 READ, WRITE, ZEROES = "'read 0 512'", "'write 0 512'", "'write -z 0 4k'"
 
@@ -143,9 +145,36 @@ def verify_cases():
     yield "-r -f raw blkverify:z.raw:s.raw -c length"
 
 
+def log_cases():
+    """The logs are compared byte for byte."""
+    late = "-t writeback -d unmap"
+    log = LOGGED + "e.raw"
+    yield io(log, WRITE, "'write -P 3 32k 1k'", ZEROES, "'write -zu 8k 4k'", "'discard 16k 4k'", "flush", flags=late)
+    yield io(log, "'write -P 3 32k 1k'", "'write 1 3'", "'write -z 700 3'", "'read 0 4k'",
+             "length", flags=late)
+    yield io(log, WRITE, "'truncate 512k'", "'write 300k 4k'", "length", flags=late)
+    yield io(log + ",log-super-update-interval=2", WRITE, WRITE, WRITE, flags=late)
+    yield io(log + ",log-append=on", WRITE, "flush", WRITE, flags=late)
+    yield io(log, WRITE, "'discard 0 4k'", flags=late) + " ;; " + io(log + ",log-append=on", WRITE, ZEROES, flags=late)
+    yield io(log, WRITE, WRITE, flags=late) + " ;; " + io(log, ZEROES, flags=late)
+    yield io(log + ",log-sector-size=4k", "'write 4k 8k'", "'discard 64k 4k'", flags=late)
+    yield io("driver=qcow,file." + LOGGED.replace(",", ",file.").replace("z.raw", "empty.qcow") + "e.raw", "'read 0 4k'",
+             flags="-r")
+    yield io(log, "'read 0 4k'", flags="-r")
+    yield io("driver=blklogwrites", "length")
+    yield io("driver=blklogwrites,file.driver=file,file.filename=z.raw", "length")
+    yield io(LOGGED + "nope", "length")
+    yield io(LOGGED + "s.raw,log-append=on", "length")
+    for option in ("log-sector-size=0", "log-sector-size=513", "log-sector-size=16M", "log-sector-size=x",
+                   "log-super-update-interval=0", "log-super-update-interval=x", "log-append=x", "bogus=1",
+                   "log-append=on,log-sector-size=512"):
+        yield io(f"{log},{option}", "length")
+
+
 IO_GROUPS = {
     "null": nul_cases, "blkdebug types": type_cases, "blkdebug rules": rule_cases, "blkdebug events": event_cases,
     "blkdebug limits": limit_cases, "blkdebug options": option_cases, "blkverify": verify_cases,
+    "blklogwrites": log_cases,
 }
 
 FAULTY = DISK + inject("event=none iotype=read sector=100")
@@ -211,6 +240,7 @@ convert s.raw blkdebug::a
 convert --image-opts -O raw {FAULTY} a
 convert --salvage --image-opts -O raw {FAULTY} a
 compare --image-opts {FAULTY} driver=raw,file.filename=same.raw
+info --image-opts {LOGGED}e.raw
 info blkverify:z.raw:z.raw
 info --output=json blkverify:s1m.raw:empty.qcow
 info -f blkverify blkverify:z.raw:z.raw
@@ -260,10 +290,14 @@ def on_disk(options):
     return io(DISK + options, WRITE)
 
 
+LOGS_LENGTH = "the peer's log does not tell of a changed length"
+
 IO_DIFFERENCES = {
     "-f raw null-co:// -c info": differs(
         "a disk without clusters is described as raw files are; the peer fails without a word", status=[0],
         stdout="format name: raw\ncluster size: 0 bytes\nvm state offset: 0 bytes\n"),
+    io(LOGGED + "e.raw", WRITE, "'truncate 512k'", "'write 300k 4k'", "length", flags="-t writeback -d unmap"): differs(
+        LOGS_LENGTH, files=["e.raw", "z.raw"]),
     io(DISK + inject("event=none iotype=flush"), WRITE, "flush", flags="-t writeback"): differs(
         TELLS_FAILURE, stderr="qemu-io: flush failed: .*\nqemu-io: closing failed: .*\n"),
     io(DISK + inject("event=none"), READ, WRITE, ZEROES, "'alloc 0 1M'", "'truncate 1M'"): differs(
