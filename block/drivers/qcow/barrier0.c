@@ -412,20 +412,25 @@ static int coroutine_fn scan_walk(BlockDriverState *bs, Scan *scan)
     return ret == 0 ? scan_clear_l1(bs, scan) : ret;
 }
 
-/* Invariants 1 and 2: the clearing is durable before the file grows. */
-static int coroutine_fn scan_settle(BlockDriverState *bs, Scan *scan)
+static int coroutine_fn scan_extend(BlockDriverState *bs, const Scan *scan)
 {
     g_autoptr(GError) error = NULL;
-    int ret = 0;
 
-    if (scan->is_clearing) {
-        ret = bdrv_co_flush(bs->file);
+    if (!bdrv_co_truncate(bs->file, scan->highest, false, PREALLOC_MODE_OFF, &error)) {
+        return -cairn_error_errno(error);
     }
-    if (ret == 0 && scan->highest > scan->end &&
-        !bdrv_co_truncate(bs->file, scan->highest, false, PREALLOC_MODE_OFF, &error)) {
-        ret = -cairn_error_errno(error);
-    }
-    return ret;
+    return bdrv_co_flush(bs->file);
+}
+
+/*
+ * Invariants 1 and 2: the clearing is durable before the file grows; and its length is before
+ * something is written in place across the old end, which may lie within a sector.
+ */
+static int coroutine_fn scan_settle(BlockDriverState *bs, Scan *scan)
+{
+    int ret = scan->is_clearing ? bdrv_co_flush(bs->file) : 0;
+
+    return ret == 0 && scan->highest > scan->end ? scan_extend(bs, scan) : ret;
 }
 
 static void scan_publish(QcowState *s, const Scan *scan)

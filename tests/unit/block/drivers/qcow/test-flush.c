@@ -87,6 +87,26 @@ static void test_syncs_of_barrier0(void)
     mem_close_ok(blk);
 }
 
+/* A cluster that the file ends in is not written before the file's new length is durable. */
+static void test_barrier0_extends_durably(void)
+{
+    g_autoptr(MemDisk) d = image_new(SIZE, 12, 9);
+    BlockBackend *blk;
+
+    image_put64(d, 48, 4096);
+    image_put64(d, 4096, 8192);
+    image_resize(d, 8192 + 700);
+    blk = mem_open_ok(ctx, d, NULL, BLK_O_RDWR);
+    mem_disk_record(d);
+    write_flags(blk, 512, 512, 1, 0);
+    g_assert_cmpuint(d->log->len, ==, 3);
+    g_assert_cmpint(g_array_index(d->log, MemRecord, 0).op, ==, MEM_TRUNCATE);
+    g_assert_cmpint(g_array_index(d->log, MemRecord, 0).bytes, ==, 8192 + 4096);
+    g_assert_cmpint(g_array_index(d->log, MemRecord, 1).op, ==, MEM_SYNC);
+    g_assert_cmpint(g_array_index(d->log, MemRecord, 2).op, ==, MEM_WRITE);
+    mem_close_ok(blk);
+}
+
 /* ---- order ---- */
 
 static bool record_meets(const MemRecord *r, int64_t offset, int64_t bytes)
@@ -402,6 +422,7 @@ int main(int argc, char **argv)
     g_test_add_func("/qcow/flush/syncs/are-as-few-as-promised", test_syncs_of_flush);
     g_test_add_func("/qcow/flush/fua/costs-1-mapped-and-2-new", test_syncs_of_fua);
     g_test_add_func("/qcow/flush/barrier-0/costs-1-once", test_syncs_of_barrier0);
+    g_test_add_func("/qcow/flush/barrier-0/extends-durably", test_barrier0_extends_durably);
     g_test_add_func("/qcow/flush/data-and-table/are-durable-before-l1", test_order);
     g_test_add_func("/qcow/flush/failed-sync/ends-writing", test_failed_sync);
     g_test_add_func("/qcow/flush/failed-table-write/is-made-good-by-the-next",
