@@ -174,6 +174,8 @@ int coroutine_fn qcow_co_pwrite_zeroes(BlockDriverState *bs, int64_t offset, int
         if (n == 0 && run.kind == QCOW_BAD) {
             n = -EIO;                   /* unmapping leaves such an entry as it is */
         } else if (n == 0) {
+            /* what was unmapped before may still show after a crash */
+            needs_flush |= (flags & BDRV_REQ_FUA) && run.kind == QCOW_NONE && run.is_pending;
             n = run.kind == QCOW_NONE
                 ? zero_unmapped(bs, offset, run.bytes, flags, &needs_flush)
                 : zero_mapped(bs, offset, run.bytes, flags, &needs_flush);

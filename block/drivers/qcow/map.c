@@ -40,6 +40,7 @@ static void map_in_table(const QcowState *s, const QcowTable *t, int64_t offset,
         while (k < n && t->entries[i + k] == 0) {
             k++;
         }
+        run->is_pending = qcow_l2_is_pending_locked(t, i, k);
     }
     run->bytes = MIN(bytes, k * g->cluster_size - inside);
 }

@@ -213,7 +213,7 @@ int coroutine_fn qcow_read_table(BlockDriverState *bs, int64_t offset, uint64_t 
 /* ---- map.c ---- */
 typedef struct QcowRun {
     QcowKind kind;
-    bool is_pending;            /* PLAIN: an entry of the run is not on disk yet */
+    bool is_pending;            /* PLAIN, NONE: an entry of the run is not on disk yet */
     int64_t bytes;              /* guest bytes, > 0 */
     /* PLAIN: where the first byte stands; STREAM: where the stream starts */
     int64_t host;

@@ -73,6 +73,25 @@ static void test_syncs_of_fua(void)
     mem_close_ok(blk);
 }
 
+/* Zeros over what is unmapped, but on disk not yet. */
+static void test_fua_of_unmapped(void)
+{
+    g_autoptr(MemDisk) d = image_new(SIZE, 12, 9);
+    BlockBackend *blk = mem_open_ok(ctx, d, NULL, BLK_O_RDWR | BLK_O_UNMAP);
+
+    write_flags(blk, 0, 8192, 1, BDRV_REQ_FUA);
+    g_assert_cmpint(blk_pwrite_zeroes(blk, 0, 8192, BDRV_REQ_MAY_UNMAP), ==, 0);
+    g_assert_cmphex(image_get64(d, 4096), !=, 0);
+    d->syncs = 0;
+    g_assert_cmpint(blk_pwrite_zeroes(blk, 4096, 512, BDRV_REQ_FUA), ==, 0);
+    g_assert_cmpint(d->syncs, ==, 1);
+    g_assert_cmphex(image_get64(d, 4096), ==, 0);
+    g_assert_cmphex(image_get64(d, 4104), ==, 0);
+    g_assert_cmpint(blk_pwrite_zeroes(blk, 4096, 512, BDRV_REQ_FUA), ==, 0);
+    g_assert_cmpint(d->syncs, ==, 1);
+    mem_close_ok(blk);
+}
+
 static void test_syncs_of_barrier0(void)
 {
     g_autoptr(MemDisk) d = image_new(SIZE, 12, 9);
@@ -421,6 +440,7 @@ int main(int argc, char **argv)
     ctx = mem_context_new();
     g_test_add_func("/qcow/flush/syncs/are-as-few-as-promised", test_syncs_of_flush);
     g_test_add_func("/qcow/flush/fua/costs-1-mapped-and-2-new", test_syncs_of_fua);
+    g_test_add_func("/qcow/flush/fua-zeros/over-a-pending-unmapping-flush", test_fua_of_unmapped);
     g_test_add_func("/qcow/flush/barrier-0/costs-1-once", test_syncs_of_barrier0);
     g_test_add_func("/qcow/flush/barrier-0/extends-durably", test_barrier0_extends_durably);
     g_test_add_func("/qcow/flush/data-and-table/are-durable-before-l1", test_order);
