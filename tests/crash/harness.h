@@ -267,6 +267,11 @@ void harness_free(Harness *h);
 const Counts *harness_counts(const Harness *h);
 /* Returns: what is wrong, with how to replay it; NULL: nothing. */
 char *harness_run(Harness *h, const Workload *w, const Plan *plan);
+/* ---- schedule.c ---- */
+
+/* Runs workloads until the plan's limit, or until something is wrong: returns that. */
+char *schedule_run(Harness *h, const Plan *plan, guint32 seed);
+
 char *workload_name(const Workload *w);
 /* @text: as workload_name() gives. */
 bool workload_parse(const char *text, Workload *w, GError **error);

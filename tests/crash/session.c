@@ -14,7 +14,7 @@
 
 typedef enum OpKind {
     OP_WRITE, OP_COMPRESS, OP_ZERO, OP_DISCARD, OP_FLUSH, OP_GROW, OP_SHRINK, OP_REBASE, OP_DETACH,
-    OP_EMPTY, OP_RACE, OP_RACE_TWO, OP_REOPEN,
+    OP_EMPTY, OP_RACE, OP_RACE_TWO, OP_RACE_FLUSHES, OP_RACE_PLACE, OP_AROUND, OP_BAD_SYNC, OP_REOPEN,
 } OpKind;
 
 typedef enum Where {
@@ -60,6 +60,10 @@ static const Op ops[] = {
     { "race-far", OP_RACE, AT_FAR, 0 },
     { "race-two-of-a-cluster", OP_RACE_TWO, AT_OTHER, 0 },
     { "race-two-of-a-table", OP_RACE_TWO, AT_L2_EDGE, 0 },
+    { "race-two-flushes", OP_RACE_FLUSHES, AT_OTHER, 0 },
+    { "race-slow-table", OP_RACE_PLACE, AT_FAR, 0 },
+    { "write-around", OP_AROUND, AT_OTHER, 0 },
+    { "failed-sync", OP_BAD_SYNC, AT_FIRST, 0 },
     { "reopen", OP_REOPEN, AT_ALL, 0 },
 };
 
@@ -105,7 +109,7 @@ static Range op_range(const Session *s, Where where)
         [AT_LAST] = { ROUND_DOWN_TO(s->size - 1, c), c },
         [AT_RUN] = { 0, (c > 4096 ? 2 : 4) * c },
         [AT_FAR] = { span + 3 * c, SECTOR },
-        [AT_OTHER] = { 3 * c, SECTOR },
+        [AT_OTHER] = { 6 * c, SECTOR },
         [AT_ALL] = { 0, s->size },
     };
     Range r = ranges[where];
@@ -211,6 +215,26 @@ static void tell_fua(Session *s, Range r)
 {
     oracle_flushed(s->oracle, oracle_range_begins(s->oracle, (uint32_t)(r.offset / SECTOR),
                                                   (uint32_t)(r.bytes / SECTOR)), now(s));
+}
+
+/* After a failed flush: what has not been promised may be there or not, and stays as it reads. */
+static bool tell_lost(Session *s)
+{
+    guint n;
+    const uint32_t *touched = oracle_touched(s->oracle, &n);
+
+    for (guint i = 0; i < n; i++) {
+        uint32_t guest = touched[i];
+        uint8_t buf[SECTOR];
+        int ret = 0;
+
+        if ((int64_t)guest * SECTOR < s->size) {
+            ret = blk_pread(s->blk, (int64_t)guest * SECTOR, SECTOR, buf);
+            oracle_write(s->oracle, guest, ret ? VALUE_EIO : sectors_value_of(buf, guest), now(s));
+            oracle_written(s->oracle, guest);
+        }
+    }
+    return true;
 }
 
 static uint8_t *new_payload(Range r, uint32_t value)
@@ -471,6 +495,98 @@ static bool do_race_two(Session *s, Range r)
     return do_race(s, first, second);
 }
 
+/* A write that ends while a flush runs, and a flush that comes then. */
+static bool do_race_flushes(Session *s, Range r)
+{
+    int writing = 0, flushing = 1;
+    RaceWrite w;
+    RaceFlush first = { .s = s, .running = &flushing }, second = first;
+
+    s->disk->yields = true;
+    first.promise = oracle_flush_begins(s->oracle);
+    blk_aio_flush(s->blk, race_flushed, &first);
+    race_write(&w, s, r, &writing);
+    while (writing > 0) {
+        aio_context_poll(aio_context_ensure(), true);
+    }
+    flushing++;
+    second.promise = oracle_flush_begins(s->oracle);
+    blk_aio_flush(s->blk, race_flushed, &second);
+    while (flushing > 0) {
+        aio_context_poll(aio_context_ensure(), true);
+    }
+    s->disk->yields = false;
+    g_free(w.buf);
+    return !s->error && !s->gave_up;
+}
+
+/*
+ * The first write to a new table is slow, and a flush comes when another one into that table has
+ * ended.
+ */
+static bool do_race_place(Session *s, Range r)
+{
+    int slow = 0, writing = 0, flushing = 1;
+    RaceWrite first, second = { 0 };
+    RaceFlush f = { .s = s, .running = &flushing };
+    Range next = { r.offset + geometry_cluster(s->g), SECTOR };
+
+    s->disk->yields = true;
+    s->disk->slow_write_in = 1;
+    race_write(&first, s, r, &slow);
+    if (next.offset + next.bytes <= s->size) {
+        race_write(&second, s, next, &writing);
+    }
+    while (writing > 0) {
+        aio_context_poll(aio_context_ensure(), true);
+    }
+    f.promise = oracle_flush_begins(s->oracle);
+    blk_aio_flush(s->blk, race_flushed, &f);
+    while (slow + flushing > 0) {
+        aio_context_poll(aio_context_ensure(), true);
+    }
+    s->disk->yields = false;
+    s->disk->slow_write_in = 0;
+    g_free(first.buf);
+    g_free(second.buf);
+    return !s->error && !s->gave_up;
+}
+
+/* The clusters before and after that of @r. */
+static bool do_write_around(Session *s, Range r)
+{
+    int64_t c = geometry_cluster(s->g);
+
+    return do_write(s, (Range) { r.offset - c, SECTOR }, 0)
+        && (r.offset + c >= s->size || do_write(s, (Range) { r.offset + c, SECTOR }, 0));
+}
+
+/* No write is taken after it, until the node is opened again. */
+static bool do_failed_sync(Session *s, Range r)
+{
+    uint8_t buf[SECTOR] = { 0 };
+    int64_t bytes = s->log->size;
+    int ret;
+
+    if (!do_write(s, r, 0)) {
+        return false;
+    }
+    s->disk->fail_sync_in = 1;
+    ret = blk_flush(s->blk);
+    s->disk->fail_sync_in = 0;
+    if (ret != -EIO) {
+        return session_fail(s, "a failed sync gives %d", ret);
+    }
+    bytes = s->log->size;
+    if (blk_pwrite(s->blk, r.offset, SECTOR, buf, 0) == 0 || blk_flush(s->blk) == 0
+        || s->log->size != bytes) {
+        return session_fail(s, "a write is taken after a failed sync");
+    }
+    blk_close(s->blk);
+    g_clear_pointer(&s->blk, blk_unref);
+    return session_open(s) && tell_lost(s);
+}
+
 /* ---- one operation ------------------------------------------------------------------------------------------ */
 
 bool session_run(Session *s, guint op)
@@ -508,6 +624,14 @@ bool session_run(Session *s, guint op)
         return do_race(s, (Range) { 0 }, r);
     case OP_RACE_TWO:
         return do_race_two(s, r);
+    case OP_RACE_FLUSHES:
+        return do_race_flushes(s, r);
+    case OP_RACE_PLACE:
+        return do_race_place(s, r);
+    case OP_AROUND:
+        return do_write_around(s, r);
+    case OP_BAD_SYNC:
+        return do_failed_sync(s, r);
     case OP_REOPEN:
         return do_reopen(s);
     }

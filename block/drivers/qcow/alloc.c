@@ -54,7 +54,8 @@ void coroutine_fn qcow_claim_locked(QcowState *s, QcowClaim *claim, int64_t offs
 bool coroutine_fn qcow_claim_lead_locked(QcowState *s, QcowClaim *claim, int64_t offset,
                                          int64_t bytes)
 {
-    QcowClaim *other = claim_first_overlap(s, offset, bytes);
+    QcowClaim *other = QCOW_MUTANT(NO_CLUSTER_LOCK) ? NULL
+                                                    : claim_first_overlap(s, offset, bytes);
 
     if (other && other->offset <= offset) {
         co_queue_wait_thread(&s->claim_waiters, &s->lock);
@@ -117,7 +118,7 @@ int coroutine_fn qcow_alloc_locked(BlockDriverState *bs, int64_t guest, int64_t 
     n->start = ROUND_UP_TO(n->after, align);
     n->after = n->start + bytes;
     qcow_table_ref_locked(s, t);
-    s->cursor = n->after;
+    s->cursor = QCOW_MUTANT(CURSOR_STAYS) ? n->before : n->after;
     if (n->place) {
         t->offset = n->place;
         t->placing++;

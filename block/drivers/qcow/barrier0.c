@@ -401,7 +401,7 @@ static int coroutine_fn scan_walk(BlockDriverState *bs, Scan *scan)
     g_mutex_lock(&s->lock);
     qcow_sort_suspects_locked(s);
     g_mutex_unlock(&s->lock);
-    if (ret < 0 || !scan->needs_clearing) {
+    if (ret < 0 || !scan->needs_clearing || QCOW_MUTANT(NO_CLEARING)) {
         return ret;
     }
     scan->is_clearing = true;
@@ -419,7 +419,7 @@ static int coroutine_fn scan_extend(BlockDriverState *bs, const Scan *scan)
     if (!bdrv_co_truncate(bs->file, scan->highest, false, PREALLOC_MODE_OFF, &error)) {
         return -cairn_error_errno(error);
     }
-    return bdrv_co_flush(bs->file);
+    return QCOW_MUTANT(NO_SYNC_OF_EXTENDING) ? 0 : bdrv_co_flush(bs->file);
 }
 
 /*
@@ -428,9 +428,10 @@ static int coroutine_fn scan_extend(BlockDriverState *bs, const Scan *scan)
  */
 static int coroutine_fn scan_settle(BlockDriverState *bs, Scan *scan)
 {
-    int ret = scan->is_clearing ? bdrv_co_flush(bs->file) : 0;
+    int ret = scan->is_clearing && !QCOW_MUTANT(NO_SYNC_OF_CLEARING) ? bdrv_co_flush(bs->file) : 0;
 
-    return ret == 0 && scan->highest > scan->end ? scan_extend(bs, scan) : ret;
+    return ret == 0 && scan->highest > scan->end && !QCOW_MUTANT(NO_EXTENDING)
+        ? scan_extend(bs, scan) : ret;
 }
 
 static void scan_publish(QcowState *s, const Scan *scan)
@@ -440,6 +441,9 @@ static void scan_publish(QcowState *s, const Scan *scan)
     s->file_end = MAX(s->file_end, scan->highest);
     s->end_at_open = INT64_MAX;
     s->cursor = ROUND_UP_TO(scan->highest, MAX(s->g.cluster_size, QCOW_HOST_BLOCK));
+    if (QCOW_MUTANT(CURSOR_AT_END_OF_FILE)) {
+        s->cursor = ROUND_UP_TO(scan->end, BDRV_SECTOR_SIZE);
+    }
     s->l1_room = MIN(scan->l1_next, s->cursor);
     s->name_room = MIN(scan->name_next, s->cursor);
     qcow_add_gap_locked(s, scan->highest, s->cursor);

@@ -147,6 +147,9 @@ static int64_t coroutine_fn zero_mapped(BlockDriverState *bs, int64_t offset, in
         return shows;
     }
     whole_clusters(s, &whole, &whole_bytes);
+    if (QCOW_MUTANT(UNMAPS_OVER_BACKING) && whole_bytes >= bytes) {
+        shows = 0;
+    }
     if (!(flags & BDRV_REQ_MAY_UNMAP) || shows > 0 || whole_bytes == 0) {
         return zero_by_writing(bs, offset, shows > 0 ? shows : bytes, flags, needs_flush);
     }
@@ -154,7 +157,7 @@ static int64_t coroutine_fn zero_mapped(BlockDriverState *bs, int64_t offset, in
         return zero_by_writing(bs, offset, whole - offset, flags, needs_flush);
     }
     ret = qcow_unmap(bs, whole, whole_bytes);
-    *needs_flush |= (flags & BDRV_REQ_FUA) != 0;
+    *needs_flush |= (flags & BDRV_REQ_FUA) && !QCOW_MUTANT(FUA_OF_UNMAPPING_IGNORED);
     return ret < 0 ? ret : whole_bytes;
 }
 
@@ -175,7 +178,8 @@ int coroutine_fn qcow_co_pwrite_zeroes(BlockDriverState *bs, int64_t offset, int
             n = -EIO;                   /* unmapping leaves such an entry as it is */
         } else if (n == 0) {
             /* what was unmapped before may still show after a crash */
-            needs_flush |= (flags & BDRV_REQ_FUA) && run.kind == QCOW_NONE && run.is_pending;
+            needs_flush |= (flags & BDRV_REQ_FUA) && run.kind == QCOW_NONE && run.is_pending
+                && !QCOW_MUTANT(FUA_OVER_UNMAPPED_IGNORED);
             n = run.kind == QCOW_NONE
                 ? zero_unmapped(bs, offset, run.bytes, flags, &needs_flush)
                 : zero_mapped(bs, offset, run.bytes, flags, &needs_flush);

@@ -26,10 +26,13 @@ static int coroutine_fn empty_clear_l1(BlockDriverState *bs)
     int ret = 0;
 
     qcow_event(bs, "empty_image_prepare");
+    if (QCOW_MUTANT(CUTS_BEFORE_CLEARING)) {
+        bdrv_co_truncate(bs->file, qcow_fixed_end(s), true, PREALLOC_MODE_OFF, NULL);
+    }
     if (bytes > 0) {
         ret = bdrv_co_pwrite_zeroes(bs->file, s->g.l1_offset, bytes, BDRV_REQ_MAY_UNMAP);
     }
-    return ret == 0 ? bdrv_co_flush(bs->file) : ret;
+    return ret == 0 && !QCOW_MUTANT(NO_SYNC_OF_EMPTYING) ? bdrv_co_flush(bs->file) : ret;
 }
 
 /* Nothing of the image is named any more, on disk and here. */

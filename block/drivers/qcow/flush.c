@@ -133,7 +133,7 @@ static int coroutine_fn flush_sync(BlockDriverState *bs)
     QcowState *s = bs->opaque;
     int ret = bdrv_co_flush(bs->file);
 
-    if (ret < 0) {
+    if (ret < 0 && !QCOW_MUTANT(GOES_ON_AFTER_FAILED_SYNC)) {
         g_atomic_int_set(&s->failed, -ret);
     }
     return ret;
@@ -146,6 +146,11 @@ static int coroutine_fn flush_write_tables(BlockDriverState *bs, const GArray *i
     for (guint i = 0; i < items->len && ret == 0; i++) {
         const FlushItem *item = &g_array_index(items, FlushItem, i);
 
+        if (QCOW_MUTANT(NEWEST_VALUES)) {
+            for (uint32_t k = 0; k < item->count; k++) {
+                be64_store(item->raw + (size_t)k * 8, item->table->entries[item->first + k]);
+            }
+        }
         if (item->is_new == is_new) {
             qcow_event(bs, is_new ? "l2_alloc_write" : "l2_update");
             ret = bdrv_co_pwrite(bs->file, item->table->offset + (int64_t)item->first * 8,
@@ -206,9 +211,15 @@ static int coroutine_fn flush_barriers(BlockDriverState *bs, const GArray *items
     for (guint i = 0; i < items->len; i++) {
         maps |= g_array_index(items, FlushItem, i).maps;
     }
-    if (maps) {
+    if (QCOW_MUTANT(L1_FIRST)) {
+        ret = flush_write_l1(bs, items);
+    }
+    if (QCOW_MUTANT(ENTRIES_FIRST)) {
+        ret = flush_write_tables(bs, items, false);
+    }
+    if (maps && ret == 0) {
         ret = flush_write_tables(bs, items, true);
-        if (ret == 0) {
+        if (ret == 0 && !QCOW_MUTANT(NO_SYNC_BETWEEN)) {
             ret = flush_sync(bs);
         }
     }
@@ -218,7 +229,7 @@ static int coroutine_fn flush_barriers(BlockDriverState *bs, const GArray *items
     if (ret == 0) {
         ret = flush_write_l1(bs, items);
     }
-    return ret == 0 ? flush_sync(bs) : ret;
+    return ret == 0 && !QCOW_MUTANT(NO_SYNC_AT_END) ? flush_sync(bs) : ret;
 }
 
 /* ---- afterwards ---- */
@@ -235,6 +246,9 @@ static void flush_item_done_locked(QcowState *s, FlushItem *item)
     }
     g_clear_pointer(&t->flushing, g_free);
     s->cache.dirty_bytes -= (int64_t)t->count * 8;
+    if (QCOW_MUTANT(FORGETS_LATER_CHANGES) && t->is_dirty) {
+        memset(t->pending, 0, DIV_ROUND_UP(t->count, 64u) * 8);
+    }
     qcow_table_settle_locked(s, t);
 }
 
@@ -293,7 +307,7 @@ static int coroutine_fn flush_once(BlockDriverState *bs)
     }
     g_array_set_clear_func(items, flush_item_clear);
     g_mutex_lock(&s->lock);
-    while (flush_any_placing_locked(s)) {
+    while (flush_any_placing_locked(s) && !QCOW_MUTANT(NO_WAIT_FOR_PLACE)) {
         co_queue_wait_thread(&s->placed, &s->lock);
     }
     ret = flush_snapshot_locked(s, items);
@@ -303,6 +317,12 @@ static int coroutine_fn flush_once(BlockDriverState *bs)
         return ret;
     }
     g_array_sort(items, flush_compare);
+    if (QCOW_MUTANT(PUNCH_BEFORE_DURABLE)) {
+        g_mutex_lock(&s->lock);
+        qcow_epoch_durable_locked(s, limit);
+        g_mutex_unlock(&s->lock);
+        flush_punch(bs);
+    }
     ret = items->len ? flush_barriers(bs, items) : flush_sync(bs);
 
     g_mutex_lock(&s->lock);
@@ -341,6 +361,12 @@ static int coroutine_fn flush_write_header(BlockDriverState *bs, const QcowHeade
     uint8_t raw[QCOW_HEADER_BYTES];
 
     qcow_header_write(header, raw);
+    if (QCOW_MUTANT(HEADER_SECTOR)) {
+        uint8_t sector[BDRV_SECTOR_SIZE] = { 0 };
+
+        memcpy(sector, raw, sizeof(raw));
+        return bdrv_co_pwrite(bs->file, 0, sizeof(sector), sector, 0);
+    }
     return bdrv_co_pwrite(bs->file, QCOW_HEADER_FIXED, sizeof(raw) - QCOW_HEADER_FIXED,
                           raw + QCOW_HEADER_FIXED, 0);
 }
@@ -356,7 +382,7 @@ int coroutine_fn qcow_update_header(BlockDriverState *bs, const QcowHeader *head
     if (ret == 0) {
         ret = flush_write_header(bs, header);
         if (ret == 0) {
-            ret = flush_sync(bs);
+            ret = QCOW_MUTANT(NO_SYNC_OF_HEADER) ? 0 : flush_sync(bs);
         } else if (flush_write_header(bs, &s->header) < 0 || flush_sync(bs) < 0) {
             g_atomic_int_set(&s->failed, -ret);     /* nobody knows which one is there */
         }
@@ -402,6 +428,7 @@ int coroutine_fn qcow_co_flush(BlockDriverState *bs)
     mine = f->started + 1;
     while (f->done < mine) {
         if (f->running) {
+            mine -= QCOW_MUTANT(JOINS_THE_FLUSH_UNDER_WAY) && mine > f->started;
             co_queue_wait_thread(&f->waiters, &s->lock);
             continue;
         }

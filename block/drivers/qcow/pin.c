@@ -61,6 +61,9 @@ void qcow_free_range_locked(QcowState *s, int64_t offset, int64_t bytes)
     if (qcow_is_suspect_locked(s, offset, bytes)) {
         return;
     }
+    if (QCOW_MUTANT(REUSES_AT_ONCE) && offset + bytes == s->cursor) {
+        s->cursor = offset;
+    }
     if (s->current->freed->len > 0) {
         QcowRange *last = &g_array_index(s->current->freed, QcowRange,
                                          s->current->freed->len - 1);

@@ -38,6 +38,14 @@
 #define QCOW_MAX_SUSPECTS 65536                         /* ranges named twice that are told apart */
 #define QCOW_MAX_AVOIDED 65536                          /* ranges that new space skips */
 
+/*
+ * Whether the rule is broken on purpose: only ever in the copy of the driver that proves that the
+ * crash harness would notice (tests/crash/mutants.h).
+ */
+#ifndef QCOW_MUTANT
+#define QCOW_MUTANT(rule) false
+#endif
+
 /* An L2 table in memory, or a piece of the L1 table. */
 typedef struct QcowTable {
     GList lru;                  /* link in QcowCache.lru; data is the table */

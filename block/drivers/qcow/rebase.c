@@ -110,7 +110,7 @@ static void coroutine_fn rebase_entry(void *opaque)
     if (r->ret == 0 && r->name) {
         r->ret = rebase_write_name(r);
     }
-    if (r->ret == 0) {
+    if (r->ret == 0 && !QCOW_MUTANT(REBASE_WITHOUT_FLUSH)) {
         r->ret = qcow_co_flush(r->bs);
     }
     if (r->ret == 0) {

@@ -303,7 +303,7 @@ static int coroutine_fn resize_copy_l1(BlockDriverState *bs, const Resize *r)
     ResizeL1 l1 = { .offset = r->to.l1_offset, .raw = raw };
     int ret = resize_clear_l1(bs, l1.offset, r->l1_bytes);
 
-    if (ret == 0) {
+    if (ret == 0 && !QCOW_MUTANT(L1_NOT_COPIED)) {
         ret = qcow_l1_foreach(bs, INT64_MAX, resize_l1_entry, &l1);
     }
     return ret == 0 ? resize_l1_write(bs, &l1) : ret;
@@ -403,8 +403,11 @@ static void coroutine_fn resize_revert(BlockDriverState *bs, const Resize *r)
 static int coroutine_fn resize_grow_switched(BlockDriverState *bs, const Resize *r,
                                              PreallocMode prealloc)
 {
-    int ret = resize_zero(bs, r, prealloc);
+    int ret = QCOW_MUTANT(GROWS_WITHOUT_ZEROING) ? 0 : resize_zero(bs, r, prealloc);
 
+    if (ret == 0 && QCOW_MUTANT(HEADER_BEFORE_L1)) {
+        ret = qcow_update_header(bs, &r->header);
+    }
     if (ret == 0) {
         ret = qcow_co_flush(bs);
     }

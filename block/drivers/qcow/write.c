@@ -117,8 +117,11 @@ static int64_t coroutine_fn write_in_place(BlockDriverState *bs, QcowWrite *w,
         qcow_unpin(pin);
         return qcow_barrier0(bs);       /* then the run is looked up again */
     }
+    if (QCOW_MUTANT(FUA_IN_PLACE_IGNORED)) {
+        flags = 0;
+    }
     if (flags && run->is_pending) {
-        w->needs_flush = true;
+        w->needs_flush = !QCOW_MUTANT(FUA_OF_PENDING_IGNORED);
         flags = 0;
     }
     qcow_event(bs, "write_aio");
@@ -147,6 +150,10 @@ static int coroutine_fn fresh_read_fill(BlockDriverState *bs, int64_t guest, int
     IOVector v;
 
     memset(buf + there, 0, bytes - there);
+    if (QCOW_MUTANT(FILLS_WITH_ZEROS)) {
+        memset(buf, 0, bytes);
+        return 0;
+    }
     io_vector_init_buf(&v, buf, there);
     return there ? qcow_read(bs, guest, there, &v, 0) : 0;
 }
@@ -188,6 +195,10 @@ static int coroutine_fn fresh_prepare_cipher(BlockDriverState *bs, const QcowWri
         memcpy(f->cipher + f->total - f->tail, f->fill + f->head, f->tail);
     }
     write_copy_guest(w, f->cipher + f->head, bytes);
+    if (QCOW_MUTANT(FILL_NOT_ENCRYPTED)) {
+        return qcow_encrypt(bs, f->guest + f->head, f->cipher + f->head, f->cipher + f->head,
+                            bytes);
+    }
     return qcow_encrypt(bs, f->guest, f->cipher, f->cipher, f->total);
 }
 
@@ -208,7 +219,7 @@ static int coroutine_fn fresh_write(BlockDriverState *bs, const QcowWrite *w, co
             io_vector_add(&v, f->fill, f->head);
         }
         write_add_guest(s, w, &v, f->total - f->head - f->tail);
-        if (f->tail) {
+        if (f->tail && !QCOW_MUTANT(NO_TAIL)) {
             io_vector_add(&v, f->fill + f->head, f->tail);
         }
     }
@@ -229,6 +240,19 @@ static int coroutine_fn fresh_store(BlockDriverState *bs, const QcowWrite *w, co
         return ret;
     }
     qcow_event(bs, "write_aio");
+    if (QCOW_MUTANT(PUBLISHES_EARLY)) {
+        g_mutex_lock(&s->lock);
+        for (int64_t at = 0; at < f->total; at += s->g.cluster_size) {
+            qcow_publish_locked(s, n.table, f->guest + at, qcow_entry_plain(n.start + at));
+        }
+        g_mutex_unlock(&s->lock);
+        ret = fresh_write(bs, w, f, &n);
+        g_mutex_lock(&s->lock);
+        qcow_alloc_written_locked(s, &n, ret);
+        qcow_table_unref_locked(s, n.table);
+        g_mutex_unlock(&s->lock);
+        return ret;
+    }
     ret = fresh_write(bs, w, f, &n);
     g_mutex_lock(&s->lock);
     qcow_alloc_written_locked(s, &n, ret);
@@ -259,7 +283,7 @@ static int coroutine_fn write_fresh(BlockDriverState *bs, QcowWrite *w, int64_t 
     }
     bdrv_buffer_free(f.fill);
     bdrv_buffer_free(f.cipher);
-    w->needs_flush |= (w->flags & BDRV_REQ_FUA) != 0;
+    w->needs_flush |= (w->flags & BDRV_REQ_FUA) && !QCOW_MUTANT(FUA_OF_NEW_IGNORED);
     return ret;
 }
 

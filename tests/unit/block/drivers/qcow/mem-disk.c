@@ -7,6 +7,8 @@
 
 #include "util/cutils.h"
 
+#define MEM_SLOW_PAUSES 100
+
 static GMutex disks_lock;
 static GHashTable *disks;       /* id -> MemDisk, not owned */
 
@@ -202,6 +204,9 @@ static int coroutine_fn mem_disk_co_pwritev(BlockDriverState *bs, int64_t offset
     bool fails;
 
     mem_pause(d);
+    for (int i = d->yields && mem_fails(&d->slow_write_in) ? MEM_SLOW_PAUSES : 0; i > 0; i--) {
+        mem_pause(d);
+    }
     g_mutex_lock(&d->lock);
     d->writes++;
     fails = mem_fails(&d->fail_write_in);

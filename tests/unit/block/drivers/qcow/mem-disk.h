@@ -29,6 +29,7 @@ typedef struct MemDisk {
     int fail_sync_in;
     int fail_truncate_in;
     GString *events;            /* what was announced, a line each; NULL: nobody listens */
+    int slow_write_in;          /* with yields: writes until one takes long */
     bool yields;                /* requests take time, so that others come between */
 } MemDisk;
 
