@@ -56,7 +56,7 @@ MemDisk *geometry_new_image(const Geometry *g)
     return d;
 }
 
-/* ---- the peer's order ------------------------------------------------------------------------------ */
+/* ---- the peer's order --------------------------------------------------------------- */
 
 typedef struct PeerWrite {
     int64_t offset;
@@ -136,7 +136,8 @@ void geometry_crash_peer(const Geometry *g, MemDisk *disk, GRand *rand)
         peer_land(disk, &g_array_index(writes, PeerWrite, i), rand);
     }
     if (g_rand_boolean(rand)) {
-        image_resize(disk, g_rand_int_range(rand, (gint32)ROUND_UP_TO(L1_OFFSET, SECTOR),
-                                            (gint32)MAX(end, disk->size) + 1));
+        int64_t cut = g_rand_int_range(rand, SECTOR, (gint32)MAX(end, disk->size) + 1);
+
+        image_resize(disk, ROUND_DOWN_TO(cut, 8));      /* no entry is ever written in part */
     }
 }

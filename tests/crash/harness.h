@@ -17,7 +17,7 @@
 #define STATE_SECTORS 32768             /* of the longest file */
 #define GUEST_SECTORS 300000u           /* of the longest disk */
 
-/* ---- sectors.c ---- */
+/* ---- sectors.c ---------------------------------------------------------------------- */
 
 typedef uint32_t SectorId;              /* 0: zeros */
 
@@ -42,7 +42,7 @@ uint32_t sectors_value(SectorId id, uint32_t guest, bool aes);
 uint32_t sectors_value_of(const uint8_t *bytes, uint32_t guest);
 void sectors_stamp(uint8_t *bytes, uint32_t guest, uint32_t value);
 
-/* ---- state.c ---- */
+/* ---- state.c ------------------------------------------------------------------------ */
 
 typedef struct State {
     SectorId *ids;                      /* STATE_SECTORS; those from end on are 0 */
@@ -69,11 +69,13 @@ void state_set(State *state, uint32_t sector, SectorId id);
 void state_set_end(State *state, int64_t end);
 StateMark state_mark(State *state);
 void state_rollback(State *state, StateMark mark);
+/* What was changed till now cannot be taken back. */
+void state_keep(State *state);
 uint64_t state_get64(const State *state, int64_t offset);
 MemDisk *state_to_disk(const State *state);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(State, state_free)
 
-/* ---- log.c: the log of blklogwrites, read by its format ---- */
+/* ---- log.c: the log of blklogwrites, read by its format ----------------------------- */
 
 typedef enum RecordOp { RECORD_WRITE, RECORD_FLUSH, RECORD_DISCARD, RECORD_TRUNCATE } RecordOp;
 
@@ -121,7 +123,7 @@ typedef void EpochFunc(const Epoch *epoch, void *opaque);
 void log_states(const State *start, const GArray *records, uint32_t budget, GRand *rand,
                 EpochFunc *epoch_func, StateFunc *func, void *opaque);
 
-/* ---- geometry.c ---- */
+/* ---- geometry.c --------------------------------------------------------------------- */
 
 typedef struct Geometry {
     const char *name;
@@ -153,14 +155,14 @@ MemDisk *geometry_new_backing(const Geometry *g);
 /* Does by hand what the peer does to write some clusters, and loses part of it. */
 void geometry_crash_peer(const Geometry *g, MemDisk *disk, GRand *rand);
 
-/* ---- oracle.c: what may be read ---- */
+/* ---- oracle.c: what may be read ----------------------------------------------------- */
 
 typedef struct Oracle Oracle;
 
-Oracle *oracle_new(const Geometry *g);
+Oracle *oracle_new(void);
 void oracle_free(Oracle *o);
 /* Begins a session on a disk of @size bytes that reads zeros and the backing file. */
-void oracle_reset(Oracle *o, int64_t size, bool has_backing);
+void oracle_reset(Oracle *o, const Geometry *g, int64_t size, bool has_backing);
 /* What stands there as the session begins. */
 void oracle_start_value(Oracle *o, uint32_t guest, uint32_t value);
 /* A request that may give a sector this value begins when the log has @at records. */
@@ -190,7 +192,7 @@ char *oracle_describe(const Oracle *o, uint32_t guest);
 const uint32_t *oracle_touched(const Oracle *o, guint *count);
 uint32_t oracle_unmapped(const Oracle *o, uint32_t guest, bool has_backing);
 
-/* ---- reader.c: an independent reader ---- */
+/* ---- reader.c: an independent reader ------------------------------------------------ */
 
 typedef struct Reader Reader;
 
@@ -211,7 +213,7 @@ bool reader_has_backing(const Reader *r);
 /* It had entries that lead past the end, or streams that give no cluster. */
 bool reader_is_unclean(const Reader *r);
 
-/* ---- session.c: what is done to a node, and what the oracle is told of it ---- */
+/* ---- session.c: what is done to a node, and what the oracle is told of it ----------- */
 
 typedef struct Session {
     CairnContext *ctx;
@@ -240,7 +242,7 @@ bool session_op_fits(const Geometry *g, guint op);
 BlockBackend *session_open_plain(CairnContext *ctx, const Geometry *g, MemDisk *disk,
                                  MemDisk *backing, int flags, GError **error);
 
-/* ---- workload.c: one workload, and all that is made of it ---- */
+/* ---- workload.c: one workload, and all that is made of it --------------------------- */
 
 typedef struct Counts {
     uint64_t workloads, states, distinct, sessions, session_states, third_reads;
@@ -267,10 +269,15 @@ void harness_free(Harness *h);
 const Counts *harness_counts(const Harness *h);
 /* Returns: what is wrong, with how to replay it; NULL: nothing. */
 char *harness_run(Harness *h, const Workload *w, const Plan *plan);
-/* ---- schedule.c ---- */
+/* ---- schedule.c --------------------------------------------------------------------- */
 
 /* Runs workloads until the plan's limit, or until something is wrong: returns that. */
 char *schedule_run(Harness *h, const Plan *plan, guint32 seed);
+/*
+ * Likewise all sequences of up to @depth operations, in each geometry, from a start that @seed
+ * chooses.
+ */
+char *schedule_run_sequences(Harness *h, const Plan *plan, guint depth, guint32 seed);
 
 char *workload_name(const Workload *w);
 /* @text: as workload_name() gives. */

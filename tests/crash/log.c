@@ -20,7 +20,7 @@
 #define ENTRY_MARK 8
 #define EXHAUSTIVE 12                   /* units of an epoch whose subsets are all tried */
 
-/* ---- the format -------------------------------------------------------------------------- */
+/* ---- the format --------------------------------------------------------------------- */
 
 static void record_clear(gpointer data)
 {
@@ -94,7 +94,7 @@ GArray *log_parse(const MemDisk *log, char **error)
     return g_steal_pointer(&records);
 }
 
-/* ---- units ------------------------------------------------------------------------------- */
+/* ---- units -------------------------------------------------------------------------- */
 
 static void unit_apply(State *s, const Unit *u)
 {
@@ -168,7 +168,7 @@ static void epoch_add(Epoch *e, State *now, const Record *r)
     epoch_add_end(e, now->end);
 }
 
-/* ---- subsets -------------------------------------------------------------------------------- */
+/* ---- subsets ------------------------------------------------------------------------ */
 
 typedef struct Walk {
     State *base;
@@ -309,6 +309,18 @@ static void walk_epoch(Walk *w, uint32_t budget)
     g_free(w->subset.has);
 }
 
+/* All of the epoch is durable. */
+static void walk_commit(Walk *w, int64_t end)
+{
+    state_set_end(w->base, MAX(w->base->end, g_array_index(w->epoch.ends, int64_t,
+                                                           w->epoch.ends->len - 1)));
+    for (guint i = 0; i < w->epoch.units->len; i++) {
+        unit_apply(w->base, &g_array_index(w->epoch.units, Unit, i));
+    }
+    state_set_end(w->base, end);
+    state_keep(w->base);
+}
+
 void log_states(const State *start, const GArray *records, uint32_t budget, GRand *rand,
                 EpochFunc *epoch_func, StateFunc *func, void *opaque)
 {
@@ -328,9 +340,7 @@ void log_states(const State *start, const GArray *records, uint32_t budget, GRan
         w.epoch.limit = at++;
         epoch_func(&w.epoch, opaque);
         walk_epoch(&w, budget);
-        state_free(g_steal_pointer(&base));
-        base = state_copy(now);
-        w.base = base;
+        walk_commit(&w, now->end);
     }
     g_array_unref(w.epoch.units);
     g_array_unref(w.epoch.ends);

@@ -7,7 +7,7 @@
 #include <string.h>
 
 static gint64 opt_states = 1000000;
-static gint opt_seed = 1, opt_budget = 1000, opt_rate = 64;
+static gint opt_sequences, opt_seed = 1, opt_budget = 1000, opt_rate = 64;
 static char *opt_replay;
 
 static const GOptionEntry entries[] = {
@@ -17,6 +17,8 @@ static const GOptionEntry entries[] = {
       "N" },
     { "session-rate", 0, 0, G_OPTION_ARG_INT, &opt_rate,
       "One state in so many is opened by the driver and written to", "N" },
+    { "sequences", 0, 0, G_OPTION_ARG_INT, &opt_sequences,
+      "All sequences of up to so many operations, and no more; --epoch-budget of each", "DEPTH" },
     { "replay", 0, 0, G_OPTION_ARG_STRING, &opt_replay, "One workload, or one state of it",
       "WORKLOAD[@STATE]" },
     { NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL },
@@ -74,7 +76,14 @@ int main(int argc, char **argv)
         .limit = (uint64_t)MAX(opt_states, 1),
     };
     h = harness_new();
-    wrong = opt_replay ? run_replay(h, &plan) : schedule_run(h, &plan, (guint32)opt_seed);
+    if (opt_replay) {
+        wrong = run_replay(h, &plan);
+    } else if (opt_sequences > 0) {
+        plan.limit = UINT64_MAX;
+        wrong = schedule_run_sequences(h, &plan, (guint)opt_sequences, (guint32)opt_seed);
+    } else {
+        wrong = schedule_run(h, &plan, (guint32)opt_seed);
+    }
     print_counts(harness_counts(h), (double)(g_get_monotonic_time() - begun) / G_USEC_PER_SEC);
     if (wrong) {
         printf("VIOLATION: %s\n", wrong);

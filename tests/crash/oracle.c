@@ -13,6 +13,7 @@
 
 #define MAX_VERSIONS 64
 #define MAX_SHAPES 16
+#define MAX_CLUSTER 65536
 
 typedef struct Version {
     uint32_t value;
@@ -24,7 +25,7 @@ typedef struct Sector {
     uint32_t count;
     uint32_t durable_next;              /* version that a flush which begins now covers */
     uint32_t lowest, highest;           /* oracle_at() */
-    uint32_t floor, floor_shape;        /* from that shape on this version is there, or a later one */
+    uint32_t floor, floor_shape;        /* from that shape on it is this version or a later one */
     Version v[MAX_VERSIONS];
 } Sector;
 
@@ -59,11 +60,10 @@ static void promise_free(gpointer data)
     g_free(p);
 }
 
-Oracle *oracle_new(const Geometry *g)
+Oracle *oracle_new(void)
 {
     Oracle *o = g_new0(Oracle, 1);
 
-    o->backing = g->backing;
     o->places = g_new0(uint32_t, GUEST_SECTORS);
     o->sectors = g_array_new(FALSE, FALSE, sizeof(Sector));
     o->touched = g_array_new(FALSE, FALSE, sizeof(uint32_t));
@@ -80,8 +80,9 @@ void oracle_free(Oracle *o)
     g_free(o);
 }
 
-void oracle_reset(Oracle *o, int64_t size, bool has_backing)
+void oracle_reset(Oracle *o, const Geometry *g, int64_t size, bool has_backing)
 {
+    o->backing = g->backing;
     for (guint i = 0; i < o->touched->len; i++) {
         o->places[g_array_index(o->touched, uint32_t, i)] = 0;
     }
@@ -185,6 +186,7 @@ void oracle_resize(Oracle *o, int64_t size, uint32_t at)
 
     g_assert(o->n_shapes < MAX_SHAPES);
     oracle_touch_backed(o, shape.size, size);           /* it could come to show there */
+    oracle_touch_backed(o, size, MIN(shape.size, ROUND_UP_TO(size, MAX_CLUSTER)));  /* zeroed */
     shape.size = size;
     shape.begun = at;
     o->shapes[o->n_shapes++] = shape;

@@ -90,7 +90,7 @@ static bool G_GNUC_PRINTF(2, 3) fail(Reader *r, const char *format, ...)
     return false;
 }
 
-/* ---- who owns what ----------------------------------------------------------------------------- */
+/* ---- who owns what ------------------------------------------------------------------ */
 
 /* Whole sectors around the range; false: somebody else has one. */
 static bool own(Reader *r, int64_t offset, int64_t bytes, const char *what)
@@ -134,7 +134,7 @@ static bool own_stream(Reader *r, int64_t offset, int64_t bytes)
     return true;
 }
 
-/* ---- values ------------------------------------------------------------------------------------ */
+/* ---- values ------------------------------------------------------------------------- */
 
 static bool see(Reader *r, uint32_t guest, uint32_t value)
 {
@@ -236,7 +236,7 @@ static bool see_stream(Reader *r, uint32_t guest, int64_t offset, int64_t bytes)
     return true;
 }
 
-/* ---- tables ------------------------------------------------------------------------------------- */
+/* ---- tables ------------------------------------------------------------------------- */
 
 /* An entry that leads past the end: only one that did so when the session began. */
 static bool may_dangle(Reader *r, int64_t at, uint64_t entry, const char *what)
@@ -336,7 +336,7 @@ static bool read_l1(Reader *r)
     return true;
 }
 
-/* ---- the header --------------------------------------------------------------------------------- */
+/* ---- the header --------------------------------------------------------------------- */
 
 static bool read_header(Reader *r)
 {
@@ -388,7 +388,7 @@ static bool own_l1(Reader *r)
     return end <= from || own(r, from, end - from, "the L1 table");
 }
 
-/* ---- all of it ----------------------------------------------------------------------------------- */
+/* ---- all of it ---------------------------------------------------------------------- */
 
 static bool read_unmapped(Reader *r)
 {

@@ -64,3 +64,39 @@ char *schedule_run(Harness *h, const Plan *plan, guint32 seed)
     }
     return error;
 }
+
+/* The sequence of @depth operations with this number; false: one does not suit the geometry. */
+static bool workload_sequence(Workload *w, uint64_t number, guint depth)
+{
+    bool fits = true;
+
+    g_array_set_size(w->ops, 0);
+    for (guint i = 0; i < depth; i++, number /= session_ops()) {
+        guint op = (guint)(number % session_ops());
+
+        fits &= session_op_fits(&geometries[w->geometry], op);
+        g_array_append_val(w->ops, op);
+    }
+    return fits;
+}
+
+char *schedule_run_sequences(Harness *h, const Plan *plan, guint depth, guint32 seed)
+{
+    g_autoptr(GArray) ops = g_array_new(FALSE, FALSE, sizeof(guint));
+    Workload w = { .ops = ops };
+    uint64_t count = 1;
+    char *error = NULL;
+
+    for (guint d = 1; d <= depth; d++) {
+        count *= session_ops();
+        for (uint64_t i = 0; i < count * n_geometries && !error; i++) {
+            w.geometry = (guint)(i / count);
+            w.start_seed = seed + (uint32_t)i;
+            w.start = (StartKind)((i + i / START_KINDS) % START_KINDS);
+            if (workload_sequence(&w, i % count, d)) {
+                error = harness_run(h, &w, plan);
+            }
+        }
+    }
+    return error;
+}

@@ -52,7 +52,7 @@ void sectors_reset(void)
 
 void sectors_init(void)
 {
-    static const uint8_t key[16] = "secret";    /* as the secret that the harness gives (session.c) */
+    static const uint8_t key[16] = "secret";    /* as harness_new() gives the driver */
 
     contents = g_ptr_array_new_with_free_func(g_free);
     infos = g_array_new(FALSE, FALSE, sizeof(SectorInfo));

@@ -10,11 +10,12 @@
 
 #include "util/cutils.h"
 
-/* ---- the alphabet ----------------------------------------------------------------------------------- */
+/* ---- the alphabet ------------------------------------------------------------------- */
 
 typedef enum OpKind {
     OP_WRITE, OP_COMPRESS, OP_ZERO, OP_DISCARD, OP_FLUSH, OP_GROW, OP_SHRINK, OP_REBASE, OP_DETACH,
-    OP_EMPTY, OP_RACE, OP_RACE_TWO, OP_RACE_FLUSHES, OP_RACE_PLACE, OP_AROUND, OP_BAD_SYNC, OP_REOPEN,
+    OP_EMPTY, OP_RACE, OP_RACE_TWO, OP_RACE_FLUSHES, OP_RACE_PLACE, OP_AROUND,
+    OP_BAD_SYNC, OP_REOPEN,
 } OpKind;
 
 typedef enum Where {
@@ -119,7 +120,7 @@ static Range op_range(const Session *s, Where where)
     return r;
 }
 
-/* ---- opening ------------------------------------------------------------------------------------------ */
+/* ---- opening ------------------------------------------------------------------------ */
 
 static BlockBackend *open_qcow(CairnContext *ctx, const Geometry *g, const QDict *file,
                                MemDisk *backing, int flags, GError **error)
@@ -176,7 +177,7 @@ bool session_open(Session *s)
     return s->blk || session_fail(s, "open: %s", error->message);
 }
 
-/* ---- requests ------------------------------------------------------------------------------------------- */
+/* ---- requests ----------------------------------------------------------------------- */
 
 static uint32_t now(const Session *s)
 {
@@ -410,7 +411,7 @@ static bool do_make_empty(Session *s)
     return true;
 }
 
-/* ---- races ------------------------------------------------------------------------------------------------ */
+/* ---- races -------------------------------------------------------------------------- */
 
 typedef struct RaceWrite {
     Session *s;
@@ -565,7 +566,7 @@ static bool do_write_around(Session *s, Range r)
 static bool do_failed_sync(Session *s, Range r)
 {
     uint8_t buf[SECTOR] = { 0 };
-    int64_t bytes = s->log->size;
+    int64_t bytes;
     int ret;
 
     if (!do_write(s, r, 0)) {
@@ -587,7 +588,7 @@ static bool do_failed_sync(Session *s, Range r)
     return session_open(s) && tell_lost(s);
 }
 
-/* ---- one operation ------------------------------------------------------------------------------------------ */
+/* ---- one operation ------------------------------------------------------------------ */
 
 bool session_run(Session *s, guint op)
 {

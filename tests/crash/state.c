@@ -123,6 +123,13 @@ void state_rollback(State *s, StateMark mark)
     s->end = mark.end;
 }
 
+void state_keep(State *s)
+{
+    if (s->undo) {
+        g_array_set_size(s->undo, 0);
+    }
+}
+
 uint64_t state_get64(const State *s, int64_t offset)
 {
     SectorId id;

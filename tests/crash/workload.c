@@ -12,7 +12,6 @@
 
 #include "util/cutils.h"
 
-#define SEEN_SLOTS (1u << 16)
 #define MAX_SECTORS_KEPT 200000
 #define SECOND_BUDGET 6                 /* states of an epoch of the second session */
 
@@ -22,7 +21,7 @@ struct Harness {
     Reader **readers;                   /* one for each geometry */
     MemDisk **backings, **pristine;     /* likewise; NULL: none */
     uint64_t *seen;                     /* hashes of the states of this epoch; 0: free */
-    uint32_t n_seen;
+    uint32_t n_seen, seen_slots;        /* slots: a power of two */
     uint32_t *values, *second_values;
     Counts counts;
 
@@ -58,7 +57,8 @@ Harness *harness_new(void)
         h->backings[i] = geometry_new_backing(&geometries[i]);
         h->pristine[i] = geometry_new_backing(&geometries[i]);
     }
-    h->seen = g_new0(uint64_t, SEEN_SLOTS);
+    h->oracle = oracle_new();
+    h->second_oracle = oracle_new();
     h->values = g_new0(uint32_t, GUEST_SECTORS);
     h->second_values = g_new0(uint32_t, GUEST_SECTORS);
     return h;
@@ -71,6 +71,8 @@ void harness_free(Harness *h)
         mem_disk_free(h->backings[i]);
         mem_disk_free(h->pristine[i]);
     }
+    oracle_free(h->oracle);
+    oracle_free(h->second_oracle);
     g_free(h->readers);
     g_free(h->backings);
     g_free(h->pristine);
@@ -116,7 +118,7 @@ static bool backing_is_untouched(Harness *h)
         || harness_fail(h, g_strdup("the backing file has changed"));
 }
 
-/* ---- start states ------------------------------------------------------------------------------------------ */
+/* ---- start states ------------------------------------------------------------------- */
 
 /* Some of each kind of cluster, by the driver itself, closed in order. */
 static bool start_map(Harness *h, MemDisk *disk)
@@ -164,7 +166,7 @@ static bool start_make(Harness *h)
     if (kind == START_PEER) {
         geometry_crash_peer(h->g, disk, rand);
     } else if (kind == START_CUT) {
-        image_resize(disk, g_rand_int_range(rand, SECTOR, (gint32)disk->size));
+        image_resize(disk, ROUND_DOWN_TO(g_rand_int_range(rand, SECTOR, (gint32)disk->size), 8));
     }
     h->start = state_new(disk->data, disk->size);
     return true;
@@ -176,7 +178,7 @@ static bool oracle_learn(Harness *h, Oracle *o, const State *start, int64_t size
 {
     char *error;
 
-    oracle_reset(o, size, has_backing);
+    oracle_reset(o, h->g, size, has_backing);
     error = reader_learn(reader(h), start, o, values);
     if (error) {
         return harness_fail(h, error);
@@ -187,7 +189,7 @@ static bool oracle_learn(Harness *h, Oracle *o, const State *start, int64_t size
     return true;
 }
 
-/* ---- sessions ------------------------------------------------------------------------------------------------ */
+/* ---- sessions ----------------------------------------------------------------------- */
 
 /* The log must say all that happened to the disk. */
 static bool log_is_complete(Harness *h, const State *start, const GArray *records,
@@ -248,7 +250,7 @@ static GArray *session_record(Harness *h, Oracle *o, const State *start, int64_t
         ? g_steal_pointer(&records) : NULL;
 }
 
-/* ---- the driver's view -------------------------------------------------------------------------------------- */
+/* ---- the driver's view -------------------------------------------------------------- */
 
 static bool driver_reads_run(Harness *h, BlockBackend *blk, const uint32_t *values,
                              uint32_t guest, uint32_t count)
@@ -319,7 +321,7 @@ static bool driver_agrees(Harness *h, const State *state, const Oracle *o, const
     return ok;
 }
 
-/* ---- names --------------------------------------------------------------------------------------------------- */
+/* ---- names -------------------------------------------------------------------------- */
 
 static char *ops_name(const GArray *ops)
 {
@@ -349,7 +351,7 @@ static char *subset_name(const Epoch *epoch, const Subset *subset)
     return g_string_free(text, FALSE);
 }
 
-/* ---- the second session ---------------------------------------------------------------------------------------- */
+/* ---- the second session ------------------------------------------------------------- */
 
 typedef struct Second {
     Harness *h;
@@ -435,21 +437,21 @@ static bool second_session(Harness *h, const State *state)
     return second_tell(h, ops);
 }
 
-/* ---- states of the first session ---------------------------------------------------------------------------------- */
+/* ---- states of the first session ---------------------------------------------------- */
 
 /* Returns: whether it is new. */
 static bool seen_add(Harness *h, uint64_t hash)
 {
-    uint32_t i = (uint32_t)hash & (SEEN_SLOTS - 1);
+    uint32_t i = (uint32_t)hash & (h->seen_slots - 1);
 
     hash |= 1;
     while (h->seen[i] && h->seen[i] != hash) {
-        i = (i + 1) & (SEEN_SLOTS - 1);
+        i = (i + 1) & (h->seen_slots - 1);
     }
     if (h->seen[i]) {
         return false;
     }
-    if (h->n_seen < SEEN_SLOTS / 2) {
+    if (h->n_seen < h->seen_slots / 2) {
         h->seen[i] = hash;
         h->n_seen++;
     }
@@ -461,7 +463,7 @@ static void first_epoch(const Epoch *epoch, void *opaque)
     Harness *h = opaque;
 
     oracle_at(h->oracle, epoch->limit);
-    memset(h->seen, 0, SEEN_SLOTS * sizeof(*h->seen));
+    memset(h->seen, 0, h->seen_slots * sizeof(*h->seen));
     h->n_seen = 0;
 }
 
@@ -495,7 +497,7 @@ static bool first_state(State *state, const Epoch *epoch, const Subset *subset, 
     return !h->error && h->counts.distinct < plan->limit;
 }
 
-/* ---- workloads ------------------------------------------------------------------------------------------------------ */
+/* ---- workloads ---------------------------------------------------------------------- */
 
 char *workload_name(const Workload *w)
 {
@@ -576,17 +578,17 @@ char *harness_run(Harness *h, const Workload *w, const Plan *plan)
     h->plan = plan;
     h->g = &geometries[w->geometry];
     h->sequence = 2;
+    if (h->seen_slots < 4 * plan->epoch_budget) {
+        h->seen_slots = 1u << g_bit_storage(4 * (gulong)plan->epoch_budget);
+        h->seen = g_renew(uint64_t, h->seen, h->seen_slots);
+    }
     h->counts.workloads++;
     if (sectors_count() > MAX_SECTORS_KEPT) {
         sectors_reset();
     }
-    h->oracle = oracle_new(h->g);
-    h->second_oracle = oracle_new(h->g);
     if (start_make(h)) {
         run_states(h);
     }
-    oracle_free(h->oracle);
-    oracle_free(h->second_oracle);
     g_clear_pointer(&h->start, state_free);
     error = g_steal_pointer(&h->error);
     replay = g_steal_pointer(&h->replay);
