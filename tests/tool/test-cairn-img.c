@@ -137,6 +137,24 @@ static void info_needs_no_backing(ToolFolder *f, gconstpointer data)
     tool_must(f, "info o.qcow");
 }
 
+/* A name in an image may hold what a terminal acts on, and lines that look like the tool's. */
+static void info_escapes_names(ToolFolder *f, gconstpointer data)
+{
+    gsize bytes;
+
+    tool_must(f, "create -q -f qcow -u -b 123456789012345 -F raw o.qcow 1M");
+    g_autofree char *image = tool_read_file(f, "o.qcow", &bytes);
+
+    memcpy(image + 56, "a\nfile: \033[2J\302\2337", 15);
+    tool_write_file(f, "o.qcow", image, bytes);
+    g_auto(ToolRun) run = tool_run(f, "info o.qcow");
+
+    g_assert_nonnull(strstr(run.out, "backing file: a\\nfile: \\033[2J\\302\2337"));
+    tool_run_clear(&run);
+    run = tool_run(f, "info -f 'a\033[2J' o.qcow");
+    g_assert_null(strchr(run.err, '\033'));
+}
+
 static void info_json_is_stable(ToolFolder *f, gconstpointer data)
 {
     tool_make_raw(f, "a.raw", 4096, 4096);
@@ -565,6 +583,7 @@ int main(int argc, char **argv)
     CASE("/img/create/quiet/prints-nothing", create_quiet);
     CASE("/img/create/failure/keeps-the-file", create_failure_keeps_file);
     CASE("/img/info/missing-backing/is-no-error", info_needs_no_backing);
+    CASE("/img/info/names-in-images/are-escaped", info_escapes_names);
     CASE("/img/info/json/has-a-fixed-order", info_json_is_stable);
     CASE("/img/check/raw/exits-63", check_raw_is_unsupported);
     CASE("/img/check/clean-qcow/exits-0", check_clean_qcow);

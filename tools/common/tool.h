@@ -23,6 +23,9 @@ const char *tool_prog(void);
 void tool_report(const GError *error);
 void tool_warn(const char *format, ...) G_GNUC_PRINTF(1, 2);
 
+/* @text, of an image, as one line that a terminal only shows: control characters escaped. Free with g_free(). */
+char *tool_printable(const char *text);
+
 /* A wrong command line: the message and the hint "Try 'PROG --help' for more information". */
 void tool_usage_error(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
 

@@ -50,15 +50,17 @@ static void info_print_backing(const QDict *info)
     const char *name = qdict_get_try_str(info, "backing-filename");
     const char *full = qdict_get_try_str(info, "full-backing-filename");
     const char *format = qdict_get_try_str(info, "backing-filename-format");
+    g_autofree char *shown = tool_printable(name ? name : ""), *path = NULL;
 
     if (!name) {
         return;
     }
-    printf("backing file: %s", name);
+    printf("backing file: %s", shown);
     if (!full) {
         printf(" (cannot determine actual path)");
     } else if (strcmp(name, full)) {
-        printf(" (actual path: %s)", full);
+        path = tool_printable(full);
+        printf(" (actual path: %s)", path);
     }
     putchar('\n');
     if (format) {
