@@ -220,6 +220,19 @@ static int coroutine_fn check_table(BlockDriverState *bs, uint32_t l1_index, uin
     return ret;
 }
 
+/* Entries that are missing read as 0: what they led to is lost. */
+static void check_l1_place(QcowCheck *c)
+{
+    QcowState *s = c->bs->opaque;
+
+    if (range_fits(s->g.l1_offset, (int64_t)s->g.l1_entries * 8, c->end)) {
+        return;
+    }
+    c->result->corruptions++;
+    check_report(c, "ERROR: the L1 table (offset %#" PRIx64 ") leads past the end of the file%s",
+                 (uint64_t)s->g.l1_offset, check_remedy(c, "; what is missing becomes zeros"));
+}
+
 /* ---- leaks ---- */
 
 /* Bytes of a range that the host file really holds. */
@@ -297,6 +310,7 @@ static int coroutine_fn check_walk(QcowCheck *c)
     QcowState *s = c->bs->opaque;
     int ret = 0;
 
+    check_l1_place(c);
     while (ret == 0 && qcow_use_map_next(c->use)) {
         qcow_use_map_add_fixed(c->use, s);
         ret = qcow_l1_foreach(c->bs, c->end, check_table, c);

@@ -127,6 +127,15 @@ static void test_past_end(void)
     check(d, 2, 0, "past the end");
 }
 
+/* The table's missing entries read as 0, so nothing else shows that they are missing. */
+static void test_cut_l1(void)
+{
+    g_autoptr(MemDisk) d = image_new(SIZE, 12, 9);
+
+    image_resize(d, 56);
+    check(d, 1, 0, "the L1 table (offset 0x30) leads past the end of the file");
+}
+
 static void test_cut_cluster(void)
 {
     g_autoptr(MemDisk) d = image_with_data();
@@ -238,6 +247,7 @@ int main(int argc, char **argv)
     g_test_add_func("/qcow/check/table-named-twice/is-corrupt", test_shared_table);
     g_test_add_func("/qcow/check/unaligned-entry/is-corrupt", test_unaligned);
     g_test_add_func("/qcow/check/entry-past-end/is-corrupt", test_past_end);
+    g_test_add_func("/qcow/check/l1-table-cut-off/is-corrupt", test_cut_l1);
     g_test_add_func("/qcow/check/cluster-cut-off/is-corrupt", test_cut_cluster);
     g_test_add_func("/qcow/check/short-last-cluster/is-clean", test_short_last_cluster);
     g_test_add_func("/qcow/check/dead-stream/is-corrupt", test_dead_stream);
