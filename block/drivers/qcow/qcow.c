@@ -157,6 +157,12 @@ static bool qcow_open_backing_name(BlockDriverState *bs, GError **error)
     if (s->header.backing_bytes == 0) {
         return true;
     }
+    /* No crash leaves such a name; what is left of it may be that of another file. */
+    if (!range_fits((int64_t)s->header.backing_offset, s->header.backing_bytes, s->file_end)) {
+        cairn_set_error(error, EINVAL, "The name of the backing file leads past the end of the "
+                        "image");
+        return false;
+    }
     ret = bdrv_pread(bs->file, (int64_t)s->header.backing_offset, s->header.backing_bytes, name);
     if (ret == 0) {
         ret = qcow_open_record(bs);

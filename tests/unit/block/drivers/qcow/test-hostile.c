@@ -223,6 +223,19 @@ static void test_cut_off(void)
     }
 }
 
+/* What is left of a cut name may be the name of another file. */
+static void test_cut_name(void)
+{
+    g_autoptr(MemDisk) d = image_new(SIZE, 9, 6);
+    g_autoptr(GError) error = NULL;
+
+    image_put64(d, 8, (uint64_t)d->size - 4);
+    image_put64(d, 16, (uint64_t)8 << 32);
+    g_assert_null(mem_open(ctx, d, NULL, NULL, BLK_O_NO_BACKING, &error));
+    g_assert_cmpstr(error->message, ==, "The name of the backing file leads past the end of the "
+                    "image");
+}
+
 /* Random bytes in all tables. */
 static void test_garbage(void)
 {
@@ -294,6 +307,7 @@ int main(int argc, char **argv)
                     test_dangling_in_shared_table);
     g_test_add_func("/qcow/hostile/entries-at-edges/end-well-or-EIO", test_edges);
     g_test_add_func("/qcow/hostile/file-cut-off/opens-or-says-why", test_cut_off);
+    g_test_add_func("/qcow/hostile/name-cut-off/is-refused", test_cut_name);
     g_test_add_func("/qcow/hostile/garbage/keeps-the-header", test_garbage);
     g_test_add_func("/qcow/hostile/largest-disk/takes-no-memory", test_huge_header);
     ret = g_test_run();
