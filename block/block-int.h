@@ -36,6 +36,12 @@ struct CairnContext {
     WorkerPool *io_pool;        /* made at first use, worker-pool.h */
     WorkerPool *cpu_pool;
     CairnImagePolicy policy;
+    CairnImageGateFunc *gate_func;
+    void *gate_opaque;
+    char *found_path;           /* NULL, or the path found in an image that is opened next, under ctl; */
+    bool found_exists;          /* and what must be there */
+    dev_t found_dev;
+    ino_t found_ino;
     bool restricted;
     char **allowed_drivers;     /* NULL: all */
     BlockWarnFunc *warn_func;
@@ -342,6 +348,10 @@ bool bdrv_check_backing_option(BlockDriverState *bs, GError **error);
  */
 bool bdrv_backing_target(BlockDriverState *bs, QDict *options, char **path, int *flags,
                          GError **error);
+/* found-name.c: the path of the image's own backing file, if it may be opened; to be freed. What is opened next by it is compared. */
+char *found_name_resolve(BlockDriverState *bs, GError **error);
+/* It has been opened, or will not be. */
+void found_name_forget(CairnContext *ctx);
 /* bs->backing_file (not NULL), resolved against the image's folder; NULL with @error if that is unknown. */
 char *bdrv_full_backing_name(BlockDriverState *bs, GError **error);
 bool bdrv_reads_from(BlockDriverState *bs, const char *filename, bool with_chain);     /* as blk_reads_from() (image/reads-from.c) */

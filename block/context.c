@@ -54,6 +54,7 @@ static void context_free(CairnContext *ctx)
     g_ptr_array_unref(ctx->blockers);
     g_hash_table_unref(ctx->nodes);
     g_strfreev(ctx->allowed_drivers);
+    g_free(ctx->found_path);
     ctl_lock_free(ctx->ctl);
     g_free(ctx);
 }
@@ -87,6 +88,21 @@ void cairn_context_set_image_policy(CairnContext *ctx, CairnImagePolicy policy)
     ctx = context_or_default(ctx);
     CTL_LOCK_GUARD(ctx);
     ctx->policy = policy;
+}
+
+CairnImagePolicy cairn_context_get_image_policy(CairnContext *ctx)
+{
+    ctx = context_or_default(ctx);
+    CTL_LOCK_GUARD(ctx);
+    return ctx->policy;
+}
+
+void cairn_context_set_image_gate(CairnContext *ctx, CairnImageGateFunc *func, void *opaque)
+{
+    ctx = context_or_default(ctx);
+    CTL_LOCK_GUARD(ctx);
+    ctx->gate_func = func;
+    ctx->gate_opaque = opaque;
 }
 
 void cairn_context_set_restricted(CairnContext *ctx, bool restricted,

@@ -147,8 +147,10 @@ static int file_open_path(FileState *s, const char *path, int *flags)
     return fd;
 }
 
-static bool file_open_fd(FileState *s, const char *driver, int *flags, GError **error)
+static bool file_open_fd(BlockDriverState *bs, int *flags, GError **error)
 {
+    FileState *s = bs->opaque;
+    const char *driver = bs->drv->format_name;
     struct stat st;
     int ret;
 
@@ -166,7 +168,8 @@ static bool file_open_fd(FileState *s, const char *driver, int *flags, GError **
         return false;
     }
     s->kind = file_kind(&st);
-    return file_check_type(&st, driver, s->filename, error);
+    return file_check_type(&st, driver, s->filename, error)
+        && bdrv_check_found(bs, s->filename, &st, error);
 }
 
 static bool file_open_locks(FileState *s, QDict *opts, GError **error)
@@ -239,7 +242,7 @@ static bool file_open(BlockDriverState *bs, QDict *opts, int flags, GError **err
     s->fd = s->retired_fd = s->lock.fd = -1;
     g_mutex_init(&s->sync_lock);
     if (!file_open_options(s, opts, bs->drv, flags, error) ||
-        !file_open_fd(s, bs->drv->format_name, &flags, error) ||
+        !file_open_fd(bs, &flags, error) ||
         !file_open_locks(s, opts, error)) {
         file_close(bs);
         return false;

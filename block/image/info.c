@@ -226,6 +226,7 @@ static BlockBackend *info_open(InfoChain *chain, const InfoStep *step, GError **
     BlockBackend *blk = blk_open_qdict(chain->ctx, step->filename, step->options,
                                        chain->flags | (step->probe ? BLK_O_PROBE : 0), error);
 
+    found_name_forget(chain->ctx);
     if (!blk) {
         g_autofree char *name = info_step_name(step);
 

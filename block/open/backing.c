@@ -1,144 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Opening the backing file of an image. Its name is the image's word, and an image is hostile
- * until its owner says otherwise:
+ * Opening the backing file of an image.
  *
- * 1. A name found in an image is a plain path, resolved against the image's folder, within what
- *    the context's policy allows. Nothing else is looked at before that is settled.
+ * 1. What the image says is judged first (found-name.c). Nothing else is looked at before that is
+ *    settled.
  * 2. What the owner says ("backing.file.filename", a node, null) replaces the image's word; other
  *    "backing.*" options are added to it.
  * 3. A chain ends: its depth is bounded, and no file stands in it twice.
  */
 #include "block/block-int.h"
 
-#include <stdlib.h>
 #include <sys/stat.h>
 
 enum { CHAIN_DEPTH_COMPATIBLE = 200, CHAIN_DEPTH_STRICT = 64 };
-
-/* ---- the image's word ---- */
-
-static bool backing_refuse(const char *name, const char *why, GError **error)
-{
-    g_autofree char *escaped = g_strescape(name, NULL);
-
-    cairn_set_error(error, EPERM, "Backing file name '%s' found in the image %s", escaped, why);
-    cairn_error_append_hint(error, "The owner of the image can name its backing file by the "
-                            "option backing.file.filename.");
-    return false;
-}
-
-static bool backing_has_control(const char *name)
-{
-    for (const unsigned char *p = (const unsigned char *)name; *p; p++) {
-        if (*p < 0x20 || *p == 0x7f) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool path_is_below(const char *path, const char *folder)
-{
-    size_t length = strlen(folder);
-
-    return !strncmp(path, folder, length) && (path[length] == '/' || path[length] == '\0');
-}
-
-/* Shared memory is a file system of plain files; the rest of /dev are devices. */
-static bool path_is_special(const char *path)
-{
-    return path_is_below(path, "/proc")
-        || (path_is_below(path, "/dev") && !path_is_below(path, "/dev/shm"));
-}
-
-static bool backing_check_plain(const char *name, GError **error)
-{
-    if (backing_has_control(name)) {
-        return backing_refuse(name, "contains control characters", error);
-    }
-    if (path_has_protocol(name)) {
-        return backing_refuse(name, "is not a plain path", error);
-    }
-    return true;
-}
-
-static bool backing_check_special(const char *name, const char *path, GError **error)
-{
-    g_autofree char *lexical = g_canonicalize_filename(path, NULL);
-    g_autofree char *real = realpath(path, NULL);
-
-    if (path_is_special(lexical) || (real && path_is_special(real))) {
-        return backing_refuse(name, "leads into /dev or /proc", error);
-    }
-    return true;
-}
-
-static bool backing_check_folder(const char *name, const char *path, const char *dir,
-                                 GError **error)
-{
-    g_autofree char *real = realpath(path, NULL);
-    g_autofree char *folder = realpath(dir[0] ? dir : ".", NULL);
-    struct stat st;
-
-    if (!real || !folder) {
-        return true;            /* the open says what is missing */
-    }
-    if (!path_is_below(real, folder)) {
-        return backing_refuse(name, "leads out of the image's folder", error);
-    }
-    if (stat(real, &st) < 0 || !S_ISREG(st.st_mode)) {
-        return backing_refuse(name, "is not a regular file", error);
-    }
-    return true;
-}
-
-char *bdrv_full_backing_name(BlockDriverState *bs, GError **error)
-{
-    g_autofree char *dir = bdrv_image_dir(bs);
-
-    if (bs->backing_file[0] == '/' || path_has_protocol(bs->backing_file)) {
-        return g_strdup(bs->backing_file);
-    }
-    if (!dir) {
-        cairn_set_error(error, EINVAL, "Cannot tell the folder of '%s', which its backing file "
-                        "'%s' is relative to", bs->filename, bs->backing_file);
-        return NULL;
-    }
-    return path_combine(dir, bs->backing_file);
-}
-
-/* Returns: the path of the image's own backing file, if the policy lets it be opened. */
-static char *backing_own_path(BlockDriverState *bs, GError **error)
-{
-    const char *name = bs->backing_file;
-    CairnImagePolicy policy = bs->priv->ctx->policy;
-
-    if (policy == CAIRN_IMAGE_POLICY_NONE) {
-        backing_refuse(name, "is not followed: the policy forbids it", error);
-        return NULL;
-    }
-    if (!backing_check_plain(name, error)) {
-        return NULL;
-    }
-    g_autofree char *path = bdrv_full_backing_name(bs, error);
-
-    if (!path || !backing_check_special(name, path, error)) {
-        return NULL;
-    }
-    if (policy == CAIRN_IMAGE_POLICY_SAME_FOLDER) {
-        g_autofree char *dir = bdrv_image_dir(bs);
-
-        if (!dir) {
-            backing_refuse(name, "has no folder to stay in", error);
-            return NULL;
-        }
-        if (!backing_check_folder(name, path, dir, error)) {
-            return NULL;
-        }
-    }
-    return g_steal_pointer(&path);
-}
 
 /* ---- chains that do not end ---- */
 
@@ -255,7 +129,7 @@ bool bdrv_backing_target(BlockDriverState *bs, QDict *options, char **path, int 
 {
     bool is_own = bs->backing_file && !backing_is_replaced(bs->priv->ctx, options);
 
-    *path = is_own ? backing_own_path(bs, error) : NULL;
+    *path = is_own ? found_name_resolve(bs, error) : NULL;
     return (*path || !is_own) && backing_settle_format(bs, options, is_own, flags, error);
 }
 
@@ -275,8 +149,11 @@ static BlockDriverState *backing_open_node(BlockDriverState *bs, QDict *options,
     if (named && !backing_check_loop(bs, named, error)) {
         return NULL;
     }
-    return bdrv_open(ctx, path, NULL, g_steal_pointer(&owned), flags, bs, "backing",
-                     BDRV_CHILD_COW, error);
+    BlockDriverState *node = bdrv_open(ctx, path, NULL, g_steal_pointer(&owned), flags, bs,
+                                       "backing", BDRV_CHILD_COW, error);
+
+    found_name_forget(ctx);
+    return node;
 }
 
 bool bdrv_check_backing_option(BlockDriverState *bs, GError **error)

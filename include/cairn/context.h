@@ -28,6 +28,32 @@ typedef enum CairnImagePolicy {
 } CairnImagePolicy;
 
 CAIRN_API void cairn_context_set_image_policy(CairnContext *ctx, CairnImagePolicy policy);
+CAIRN_API CairnImagePolicy cairn_context_get_image_policy(CairnContext *ctx);
+
+/* A name found in an image, about to be opened: a plain path, not below /dev or /proc. */
+typedef struct CairnFoundName {
+    const char *name;           /* as it stands in the image; no control characters */
+    const char *image;          /* the file name of the image that holds it */
+    const char *path;           /* of the file it leads to now: absolute, without links */
+} CairnFoundName;
+
+typedef enum CairnGateVerdict {
+    CAIRN_GATE_POLICY,          /* the context's policy decides */
+    CAIRN_GATE_ALLOW,           /* it is opened, whatever folder it is in; under other policies than ALLOW_ALL if it is a regular file */
+    CAIRN_GATE_REFUSE,          /* it is not */
+} CairnGateVerdict;
+
+/* Called in the thread that opens, outside coroutines; must not open or close anything in the context. */
+typedef CairnGateVerdict CairnImageGateFunc(const CairnFoundName *found, void *opaque);
+
+/**
+ * cairn_context_set_image_gate:
+ * @func: NULL: none; @opaque must live as long as it is set
+ * Asked for each name found in an image whose file exists, before the policy. What is opened then
+ * is the file that was asked about: one put in its place meanwhile is refused (EPERM).
+ */
+CAIRN_API void cairn_context_set_image_gate(CairnContext *ctx, CairnImageGateFunc *func,
+                                            void *opaque);
 
 /**
  * cairn_context_set_restricted:

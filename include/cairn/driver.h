@@ -16,6 +16,8 @@
 
 #include <cairn/block.h>
 
+#include <sys/stat.h>
+
 G_BEGIN_DECLS
 
 typedef struct BlockDriver BlockDriver;
@@ -303,6 +305,12 @@ CAIRN_API CairnSecrets *cairn_context_get_secrets(CairnContext *ctx);
 /** bdrv_find_object: the object that a user made (cairn_object_add()), or NULL; for open and reopen. It goes with the context: take a reference. */
 CAIRN_API void *bdrv_find_object(BlockDriverState *bs, const char *type, const char *id);
 CAIRN_API bool bdrv_is_restricted(BlockDriverState *bs);
+/**
+ * bdrv_check_found: in a protocol driver's open, of the file it has opened by @path: false with EPERM if the path was found in
+ * an image, and another file was there when the policy allowed it.
+ */
+CAIRN_API bool bdrv_check_found(BlockDriverState *bs, const char *path, const struct stat *st,
+                                GError **error);
 /** bdrv_warn, bdrv_notice: to the context's callback for warnings, or for what is none. Any thread. */
 CAIRN_API void bdrv_warn(BlockDriverState *bs, const char *format, ...) G_GNUC_PRINTF(2, 3);
 CAIRN_API void bdrv_notice(BlockDriverState *bs, const char *format, ...) G_GNUC_PRINTF(2, 3);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Backing files: names found in images, whose word counts, chains that do not end. */
+/* Backing files: names found in images, whose word counts, the gate, chains that do not end. */
 #include "mem-driver.h"
 
 #include <glib/gstdio.h>
@@ -155,6 +155,7 @@ static const struct {
     BOTH("newline", "base\nE: fake", "base\\nE: fake", CONTROL),
     BOTH("escape", "\033[2Jbase", "\\033[2Jbase", CONTROL),
     BOTH("delete", "base\177", "base\\177", CONTROL),
+    BOTH("csi-of-two-bytes", "base\302\2332J", "base\\302\\2332J", CONTROL),
     BOTH("tab", "\tbase", "\\tbase", CONTROL),
     BOTH("dev", "/dev/zero", NULL, SPECIAL),
     BOTH("dev-slashes", "//dev///zero", NULL, SPECIAL),
@@ -220,6 +221,123 @@ static void test_folder_unknown_is_refused(Fixture *f, gconstpointer data)
     g_assert_null(blk_open(f->ctx, "json:{'driver':'tf','file':{'driver':'mem','hex':'"
                            TF_HEX "000000000000000000000000" "62617365'}}", 0, &error));
     g_assert_nonnull(strstr(error->message, "Cannot tell the folder of"));
+}
+
+/* ---- the program's gate ---- */
+
+typedef struct Gate {
+    CairnGateVerdict verdict;
+    int asked;
+    char *name, *image, *path;  /* of the last question */
+    const char *link, *target;  /* what is made meanwhile, or NULL */
+} Gate;
+
+static CairnGateVerdict gate_answer(const CairnFoundName *found, void *opaque)
+{
+    Gate *gate = opaque;
+
+    gate->asked++;
+    g_assert_cmpint(gate->asked, ==, 1);
+    gate->name = g_strdup(found->name);
+    gate->image = g_strdup(found->image);
+    gate->path = g_strdup(found->path);
+    if (gate->link) {
+        g_remove(gate->link);
+        g_assert_cmpint(symlink(gate->target, gate->link), ==, 0);
+    }
+    return gate->verdict;
+}
+
+static void gate_clear(Gate *gate)
+{
+    g_free(gate->name);
+    g_free(gate->image);
+    g_free(gate->path);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Gate, gate_clear)
+
+static void test_gate_allows(Fixture *f, gconstpointer data)
+{
+    g_auto(Gate) gate = { .verdict = CAIRN_GATE_ALLOW };
+    g_autofree char *canary = g_build_filename(f->top, "canary", NULL);
+    g_autofree char *image = g_build_filename(f->dir, "top", NULL);
+
+    make_link(f->dir, "link", "../canary");
+    cairn_context_set_image_policy(f->ctx, GPOINTER_TO_INT(data));
+    cairn_context_set_image_gate(f->ctx, gate_answer, &gate);
+    g_autoptr(BlockBackend) blk = open_image(f, "./link", "raw", NULL, NULL);
+
+    g_assert_nonnull(blk);
+    assert_reads(blk, "canary");
+    g_assert_cmpstr(gate.name, ==, "./link");
+    g_assert_cmpstr(gate.image, ==, image);
+    g_assert_cmpstr(gate.path, ==, canary);
+}
+
+/* What holds under every policy holds for the gate, too; and it opens nothing but files. */
+static void test_gate_is_not_asked(Fixture *f, gconstpointer data)
+{
+    static const char *const names[] = { "/dev/null", "json:{}", "fd:0", "a\nb", "missing",
+                                         "/proc/self/exe" };
+    g_auto(Gate) gate = { .verdict = CAIRN_GATE_ALLOW };
+    g_autoptr(GError) error = NULL;
+
+    cairn_context_set_image_gate(f->ctx, gate_answer, &gate);
+    for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+        g_assert_null(open_image(f, names[i], "raw", NULL, NULL));
+        g_assert_cmpint(gate.asked, ==, 0);
+    }
+    g_assert_null(open_image(f, "deeper", "raw", NULL, &error));
+    g_assert_nonnull(strstr(error->message, "is not a regular file"));
+}
+
+static void test_gate_refuses(Fixture *f, gconstpointer data)
+{
+    g_auto(Gate) gate = { .verdict = CAIRN_GATE_REFUSE };
+    g_autoptr(GError) error = NULL;
+
+    cairn_context_set_image_policy(f->ctx, ALLOW);
+    cairn_context_set_image_gate(f->ctx, gate_answer, &gate);
+    g_assert_null(open_image(f, "base", "raw", NULL, &error));
+    g_assert_error(error, CAIRN_ERROR, EPERM);
+    g_assert_nonnull(strstr(error->message, "is refused by this program"));
+}
+
+static void test_gate_leaves_it_to_the_policy(Fixture *f, gconstpointer data)
+{
+    g_auto(Gate) inside = { .verdict = CAIRN_GATE_POLICY };
+    g_auto(Gate) outside = { .verdict = CAIRN_GATE_POLICY };
+
+    cairn_context_set_image_gate(f->ctx, gate_answer, &inside);
+    g_autoptr(BlockBackend) blk = open_image(f, "base", "raw", NULL, NULL);
+
+    g_assert_nonnull(blk);
+    cairn_context_set_image_gate(f->ctx, gate_answer, &outside);
+    g_assert_null(open_image(f, "../canary", "raw", NULL, NULL));
+    g_assert_cmpint(outside.asked, ==, 1);
+}
+
+/* Between the judgement and the opening another file is put in the place of the judged one. */
+static void test_replaced_is_refused(Fixture *f, gconstpointer data)
+{
+    g_autofree char *link = g_build_filename(f->dir, "base", NULL);
+    g_auto(Gate) gate = { .verdict = CAIRN_GATE_POLICY, .link = link, .target = "../canary" };
+    g_autofree char *message = g_strdup_printf("Could not open backing file: '%s' was replaced "
+                                               "while it was being opened", link);
+    g_autoptr(GError) error = NULL;
+
+    cairn_context_set_image_policy(f->ctx, GPOINTER_TO_INT(data));
+    cairn_context_set_image_gate(f->ctx, gate_answer, &gate);
+    g_assert_null(open_image(f, "base", "raw", NULL, &error));
+    g_assert_error(error, CAIRN_ERROR, EPERM);
+    g_assert_cmpstr(error->message, ==, message);
+    /* The owner may open what is there now. */
+    g_autofree char *options = g_strdup_printf("driver=raw,file.driver=file,file.filename=%s",
+                                               link);
+    g_autoptr(BlockBackend) blk = blk_open_opts(f->ctx, options, 0, NULL);
+
+    g_assert_nonnull(blk);
 }
 
 /* ---- formats ---- */
@@ -478,6 +596,14 @@ int main(int argc, char **argv)
         ADD(depths[i].claim, i, test_depth);
     }
     ADD("/backing/strict/folder-unknown/is-refused", 0, test_folder_unknown_is_refused);
+    ADD("/backing/gate/allows/outside-the-folder", STRICT, test_gate_allows);
+    ADD("/backing/gate/allows/though-nothing-is-followed", CAIRN_IMAGE_POLICY_NONE,
+        test_gate_allows);
+    ADD("/backing/gate/allows/not-what-is-never-opened", 0, test_gate_is_not_asked);
+    ADD("/backing/gate/refuses/what-the-policy-allows", 0, test_gate_refuses);
+    ADD("/backing/gate/leaves-it/to-the-policy", 0, test_gate_leaves_it_to_the_policy);
+    ADD("/backing/strict/replaced-meanwhile/is-refused", STRICT, test_replaced_is_refused);
+    ADD("/backing/allow-all/replaced-meanwhile/is-refused", ALLOW, test_replaced_is_refused);
     ADD("/backing/format/recorded/is-used", 0, test_recorded_format_is_used);
     ADD("/backing/format/unrecorded/is-raw-or-probed", 0,
         test_unrecorded_format_is_raw_or_probed);
