@@ -62,6 +62,27 @@ static void test_unrecorded_backing(ToolFolder *folder, gconstpointer data)
     SAYS(text, "cairn-img rebase -u -b base.raw -F raw over.qcow");
 }
 
+/* Nothing that an image names is opened but by the policy. */
+static void test_backing_by_json(ToolFolder *folder, gconstpointer data)
+{
+    static const char json[] = "json:{\"driver\":\"file\",\"filename\":\"base.raw\"}";
+    gsize bytes;
+
+    tool_make_raw(folder, "base.raw", 1 << 20, 65536);
+    tool_must(folder, "create -q -f qcow -u -b some-name-as-long-as-the-one-that-stands-there-later"
+              " -F raw over.qcow 1M");
+    g_autofree char *image = tool_read_file(folder, "over.qcow", &bytes);
+
+    memset(image + 48, 0, 4);           /* the record's magic */
+    image[19] = (char)strlen(json);
+    memcpy(image + 56, json, strlen(json));
+    tool_write_file(folder, "over.qcow", image, bytes);
+    g_autofree char *text = say(folder, "explain over.qcow");
+
+    SAYS(text, "-F FORMAT over.qcow");
+    SAYS(text, "is not a plain path");
+}
+
 static void test_missing_backing(ToolFolder *folder, gconstpointer data)
 {
     g_autofree char *path = tool_path(folder, "base.raw");
@@ -235,6 +256,7 @@ int main(int argc, char **argv)
     ADD("/img-explain/sound-overlay/has-nothing-wrong", test_sound_overlay);
     ADD("/img-explain/guessed-raw/is-a-risk", test_guessed_raw);
     ADD("/img-explain/unrecorded-backing/is-a-risk-with-its-remedy", test_unrecorded_backing);
+    ADD("/img-explain/backing-by-json/is-not-opened", test_backing_by_json);
     ADD("/img-explain/missing-backing/is-told", test_missing_backing);
     ADD("/img-explain/backing-outside/is-refused-by-the-strict", test_leaving_the_folder);
     ADD("/img-explain/encryption/is-called-weak", test_encrypted);

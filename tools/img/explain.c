@@ -145,17 +145,20 @@ static void explain_unrecorded_backing(Explain *e)
 {
     const QDict *info = explain_top(e);
     const char *name = qdict_get_try_str(info, "backing-filename");
-    const char *full = qdict_get_try_str(info, "full-backing-filename");
-    g_autofree char *quoted = name ? explain_quote(name) : NULL;
-    const char *format;
+    g_autofree char *shown = tool_printable(name ? name : "");
+    g_autofree char *quoted = explain_quote(shown);
+    const char *format = NULL;
 
     if (!name || qdict_get_try_str(info, "backing-filename-format")) {
         return;
     }
-    format = full ? cairn_probe(e->img->ctx, full, NULL, NULL) : NULL;
+    /* The chain holds it if the policy let it be opened. */
+    if (qlist_size(e->chain) > 1) {
+        format = qdict_get_try_str(qobject_to_qdict(qlist_at(e->chain, 1)), "format");
+    }
     explain_find(e, g_strdup_printf("The format of its backing file '%s' is not recorded, so it is "
                                     "guessed each time: whoever can write that file chooses how it is "
-                                    "read. Record it.", name),
+                                    "read. Record it.", shown),
                  g_strdup_printf("cairn-img rebase -u -b %s -F %s %s", quoted,
                                  format ? format : "FORMAT", e->quoted));
 }
@@ -163,6 +166,7 @@ static void explain_unrecorded_backing(Explain *e)
 /* The rules of a program that does not trust images. */
 static void explain_strict_rules(Explain *e, const ToolImage *image)
 {
+    CairnImagePolicy policy = cairn_context_get_image_policy(e->img->ctx);
     g_autoptr(BlockBackend) blk = NULL;
     g_autoptr(GError) error = NULL;
     ToolImage strict = *image;
@@ -182,7 +186,7 @@ static void explain_strict_rules(Explain *e, const ToolImage *image)
     g_clear_pointer(&blk, blk_unref);
     cairn_context_set_image_policy(e->img->ctx, CAIRN_IMAGE_POLICY_SAME_FOLDER);
     blk = tool_open_image(e->img->ctx, &strict, &error);
-    cairn_context_set_image_policy(e->img->ctx, CAIRN_IMAGE_POLICY_ALLOW_ALL);
+    cairn_context_set_image_policy(e->img->ctx, policy);
     if (!blk) {
         explain_find(e, g_strdup_printf("Programs that do not trust images (and --strict) refuse it: "
                                         "%s", error->message), NULL);
