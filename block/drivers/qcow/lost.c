@@ -62,14 +62,31 @@ static int coroutine_fn lost_in_table_locked(BlockDriverState *bs, QcowTable *t,
     return ret < 0 ? ret : is_lost;
 }
 
+/* From an entry past the end on, as far as there are no tables, all are: many at once. */
+static int coroutine_fn lost_in_l1_locked(BlockDriverState *bs, uint32_t index, uint32_t count,
+                                          int64_t *entries)
+{
+    QcowState *s = bs->opaque;
+
+    *entries = 1;
+    if (s->g.l1_offset + (int64_t)index * 8 < s->end_at_open) {
+        return qcow_l1_is_lost_locked(bs, index);
+    }
+    *entries = qcow_l1_empty_run_locked(bs, index, count);
+    return *entries < 0 ? (int)*entries : 1;
+}
+
 /*
  * Returns: 1 if what is unmapped at @offset was lost, 0 if not, -errno; @run: as far as that holds,
- * in one table.
+ * in one table, or up to @stop where there is none.
  */
-static int coroutine_fn lost_at_locked(BlockDriverState *bs, int64_t offset, int64_t *run)
+static int coroutine_fn lost_at_locked(BlockDriverState *bs, int64_t offset, int64_t stop,
+                                       int64_t *run)
 {
     QcowState *s = bs->opaque;
     uint32_t l1_index = qcow_l1_index(&s->g, offset), clusters = 1;
+    uint32_t last = qcow_l1_index(&s->g, stop - 1);
+    int64_t entries = 1;
     QcowTable *t;
     int ret = qcow_l2_get_locked(bs, l1_index, &t);
 
@@ -78,7 +95,9 @@ static int coroutine_fn lost_at_locked(BlockDriverState *bs, int64_t offset, int
         return ret;
     }
     if (!t) {
-        return qcow_l1_is_lost_locked(bs, l1_index);
+        ret = lost_in_l1_locked(bs, l1_index, last - l1_index + 1, &entries);
+        *run += (MAX(entries, 1) - 1) * s->g.l2_span;
+        return ret;
     }
     if (!t->has_lost) {
         return 0;
@@ -91,7 +110,7 @@ static int coroutine_fn lost_at_locked(BlockDriverState *bs, int64_t offset, int
 int coroutine_fn qcow_lost_run_locked(BlockDriverState *bs, int64_t offset, int64_t *bytes)
 {
     int64_t pos = offset, stop = offset + *bytes, run;
-    int first = lost_at_locked(bs, offset, &run);
+    int first = lost_at_locked(bs, offset, stop, &run);
     int ret = first;
 
     while (ret == first && ret >= 0) {
@@ -99,7 +118,7 @@ int coroutine_fn qcow_lost_run_locked(BlockDriverState *bs, int64_t offset, int6
         if (pos >= stop) {
             return first;
         }
-        ret = lost_at_locked(bs, pos, &run);
+        ret = lost_at_locked(bs, pos, stop, &run);
     }
     *bytes = pos - offset;
     return pos > offset ? first : ret;
