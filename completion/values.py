@@ -12,7 +12,7 @@ The tables come from what the programs tell of their drivers and objects:
 
 import re
 
-FILE_WORDS = {"base", "input", "output"}        # and all words with "file" in them
+FILE_WORDS = {"dir", "base", "input", "output"}        # and all words with "file" in them
 
 
 def choices_in(help_text):

@@ -6,6 +6,7 @@
 #include "tool-run.h"
 
 #include <signal.h>
+#include <glib/gstdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -566,6 +567,37 @@ static void strict_refuses_backing_elsewhere(ToolFolder *f, gconstpointer data)
     g_assert_cmpint(run.status, ==, 1);
 }
 
+static void map_status(ToolFolder *f, const char *line, int status, const char *message)
+{
+    g_auto(ToolRun) run = tool_run(f, line);
+
+    g_assert_cmpint(run.status, ==, status);
+    g_assert_nonnull(strstr(run.err, message));
+}
+
+static void allow_backing_widens_strict(ToolFolder *f, gconstpointer data)
+{
+    static const char *const folders[] = { "images", "pool", "pool-2" };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(folders); i++) {
+        g_autofree char *path = tool_path(f, folders[i]);
+
+        g_assert_cmpint(g_mkdir(path, 0700), ==, 0);
+    }
+    tool_make_raw(f, "pool/a.raw", 1 << 20, 4096);
+    tool_make_raw(f, "pool-2/b.raw", 1 << 20, 4096);
+    tool_must(f, "create -q -f qcow -b ../pool/a.raw -F raw images/a.qcow");
+    tool_must(f, "create -q -f qcow -b ../pool-2/b.raw -F raw images/b.qcow");
+    map_status(f, "map --strict images/a.qcow", 1, "leads out of the image's folder");
+    map_status(f, "--allow-backing pool map images/a.qcow", 0, "");
+    map_status(f, "map --allow-backing=./images/../pool images/a.qcow", 0, "");
+    map_status(f, "--allow-backing pool map images/b.qcow", 1, "leads out of the image's folder");
+    map_status(f, "--allow-backing pool map --allow-backing pool-2 images/b.qcow", 0, "");
+    map_status(f, "--allow-backing missing map images/a.qcow", 1,
+               "cairn-img: --allow-backing=missing: No such file or directory");
+    map_status(f, "map --allow-backing pool/a.raw images/a.qcow", 1, "Not a directory");
+}
+
 #define CASE(path, function) \
     g_test_add(path, ToolFolder, NULL, tool_folder_setup, function, tool_folder_teardown)
 
@@ -605,5 +637,6 @@ int main(int argc, char **argv)
     CASE("/img/secret/data/leaves-the-process-list", secret_leaves_process_list);
     CASE("/img/endless/fifo-or-loop/is-refused", endless_images_are_refused);
     CASE("/img/strict/backing-file-elsewhere/is-refused", strict_refuses_backing_elsewhere);
+    CASE("/img/allow-backing/widens-strict", allow_backing_widens_strict);
     return g_test_run();
 }

@@ -42,6 +42,18 @@ static void strict_refuses_backing_elsewhere(ToolFolder *f, gconstpointer data)
     g_assert_nonnull(strstr(refused.err, "/etc/hostname"));
 }
 
+static void allow_backing_widens_strict(ToolFolder *f, gconstpointer data)
+{
+    g_auto(ToolRun) refused = { 0 };
+
+    write_overlay(f, "o.qcow", "/etc/hostname");
+    tool_must(f, "--allow-backing /usr --allow-backing /etc -r -f qcow -c 'read -q 0 512' o.qcow");
+    refused = tool_run(f, "--allow-backing /usr -r -f qcow -c 'read -q 0 512' o.qcow");
+    g_assert_cmpint(refused.status, ==, 1);
+    tool_must_fail(f, "--allow-backing nope -r o.qcow", 1,
+                   "cairn-io: --allow-backing=nope: No such file or directory\n");
+}
+
 static void strict_follows_backing_beside(ToolFolder *f, gconstpointer data)
 {
     tool_make_raw(f, "base.raw", 1 << 20, 512);
@@ -261,6 +273,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     CASE("/io/strict/backing-file-elsewhere/is-refused", strict_refuses_backing_elsewhere);
+    CASE("/io/allow-backing/widens-strict", allow_backing_widens_strict);
     CASE("/io/strict/backing-file-beside/is-followed", strict_follows_backing_beside);
     CASE("/io/aio/failure/is-a-failed-command", aio_failure_is_failure);
     CASE("/io/aio/started/ends-before-exit", aio_ends_before_exit);

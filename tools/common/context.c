@@ -4,7 +4,9 @@
  */
 #include "common/tool.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* What has been said once about an image need not be said each time it is opened. */
@@ -47,12 +49,52 @@ static void context_print_notice(const char *text, void *opaque)
     puts(text);
 }
 
+/* ---- --allow-backing ---- */
+
+static GPtrArray *context_folders;      /* real paths; NULL: none. Of the process, as its command line is */
+
+static bool context_is_below(const char *path, const char *folder)
+{
+    size_t length = strlen(folder);
+
+    return !strcmp(folder, "/") || (!strncmp(path, folder, length) && path[length] == '/');
+}
+
+static CairnGateVerdict context_gate(const CairnFoundName *found, void *opaque)
+{
+    for (guint i = 0; context_folders && i < context_folders->len; i++) {
+        if (context_is_below(found->path, g_ptr_array_index(context_folders, i))) {
+            return CAIRN_GATE_ALLOW;
+        }
+    }
+    return CAIRN_GATE_POLICY;
+}
+
+bool tool_allow_backing(const char *folder, GError **error)
+{
+    char *real = realpath(folder, NULL);
+
+    if (!real || !g_file_test(real, G_FILE_TEST_IS_DIR)) {
+        cairn_set_error_errno(error, real ? ENOTDIR : errno, "--allow-backing=%s", folder);
+        free(real);
+        return false;
+    }
+    if (!context_folders) {
+        context_folders = g_ptr_array_new_with_free_func(free);
+    }
+    g_ptr_array_add(context_folders, real);
+    return true;
+}
+
+/* ---- the context ---- */
+
 CairnContext *tool_context_new(bool strict)
 {
     CairnContext *ctx = cairn_context_new();
 
     cairn_context_set_warn_func(ctx, context_print_warning, NULL);
     cairn_context_set_notice_func(ctx, context_print_notice, NULL);
+    cairn_context_set_image_gate(ctx, context_gate, NULL);
     if (!strict) {
         cairn_context_set_image_policy(ctx, CAIRN_IMAGE_POLICY_ALLOW_ALL);
     }

@@ -38,6 +38,12 @@ void tool_usage_error(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 
 CairnContext *tool_context_new(bool strict);
 
 /*
+ * --allow-backing: names in images may lead below @folder, too. Of all contexts; it adds up. The caller makes them
+ * strict.
+ */
+bool tool_allow_backing(const char *folder, GError **error);
+
+/*
  * --object: adds it to @ctx and overwrites the secret in the argument, so that a process list does
  * not show it. "help" and "TYPE,help" print the list and set @is_help.
  */

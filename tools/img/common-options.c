@@ -55,6 +55,11 @@ ImgStep img_common_option(Img *img, ImgCommon *common, int c, bool *known, GErro
     case IMG_OPTION_IMAGE_OPTS:
         common->image_opts = true;
         return IMG_STEP_RUN;
+    case IMG_OPTION_ALLOW_BACKING:
+        if (!tool_allow_backing(optarg, error)) {
+            return IMG_STEP_FAILED;
+        }
+        /* fall through */
     case IMG_OPTION_STRICT:
         cairn_context_set_image_policy(img->ctx, CAIRN_IMAGE_POLICY_SAME_FOLDER);
         return IMG_STEP_RUN;

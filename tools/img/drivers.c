@@ -17,7 +17,7 @@ static ImgStep drivers_parse(Img *img, DriversArgs *args, int argc, char **argv,
 {
     static const struct option options[] = {
         { "help", no_argument, NULL, 'h' },
-        { "strict", no_argument, NULL, IMG_OPTION_STRICT },
+        IMG_LONG_OPTIONS_POLICY,
         { "output", required_argument, NULL, IMG_OPTION_OUTPUT },
         { NULL },
     };

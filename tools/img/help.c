@@ -17,6 +17,8 @@ static const char help_head[] =
     "                         and take backing files of unknown format for raw\n"
     "    --sandbox MODE       on, off (default), require: start no program, reach no\n"
     "                         network, open no file but the images once these are open\n"
+    "    --allow-backing DIR  as --strict, but names in images may lead below DIR,\n"
+    "                         too; may be repeated\n"
     "\n"
     "Command syntax:\n"
     "  amend [--object objectdef] [--image-opts] [-p] [-q] [-f fmt] [-t cache] [--force]"

@@ -31,16 +31,21 @@ void img_print_version(void);
 
 enum {
     IMG_OPTION_OBJECT = 256, IMG_OPTION_IMAGE_OPTS, IMG_OPTION_OUTPUT, IMG_OPTION_STRICT,
-    IMG_OPTION_PROGRESS, IMG_OPTION_SANDBOX, IMG_OPTION_FIRST_FREE,
+    IMG_OPTION_ALLOW_BACKING, IMG_OPTION_PROGRESS, IMG_OPTION_SANDBOX, IMG_OPTION_FIRST_FREE,
 };
+
+/* Also before the command. */
+#define IMG_LONG_OPTIONS_POLICY \
+    { "strict", no_argument, NULL, IMG_OPTION_STRICT }, \
+    { "allow-backing", required_argument, NULL, IMG_OPTION_ALLOW_BACKING }
 
 /* To be listed in a command's table. */
 #define IMG_LONG_OPTIONS_ALL \
     { "help", no_argument, NULL, 'h' }, \
     { "format", required_argument, NULL, 'f' }, \
     { "object", required_argument, NULL, IMG_OPTION_OBJECT }, \
-    { "strict", no_argument, NULL, IMG_OPTION_STRICT }, \
-    { "sandbox", required_argument, NULL, IMG_OPTION_SANDBOX }
+    { "sandbox", required_argument, NULL, IMG_OPTION_SANDBOX }, \
+    IMG_LONG_OPTIONS_POLICY
 
 /* How a command goes on after a step. */
 typedef enum ImgStep {

@@ -79,7 +79,7 @@ static ImgStep main_parse(int argc, char **argv, bool *strict, ToolSandboxMode *
         { "help", no_argument, NULL, 'h' },
         { "version", no_argument, NULL, 'V' },
         { "trace", required_argument, NULL, 'T' },
-        { "strict", no_argument, NULL, IMG_OPTION_STRICT },
+        IMG_LONG_OPTIONS_POLICY,
         { "sandbox", required_argument, NULL, IMG_OPTION_SANDBOX },
         { NULL },
     };
@@ -93,6 +93,12 @@ static ImgStep main_parse(int argc, char **argv, bool *strict, ToolSandboxMode *
         case 'V':
             img_print_version();
             return IMG_STEP_DONE;
+        case IMG_OPTION_ALLOW_BACKING:
+            if (!tool_allow_backing(optarg, error)) {
+                return IMG_STEP_FAILED;
+            }
+            *strict = true;
+            break;
         case IMG_OPTION_STRICT:
             *strict = true;
             break;

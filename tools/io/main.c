@@ -11,7 +11,7 @@
 #include "common/sandbox.h"
 #include "common/tool.h"
 
-enum { OPT_OBJECT = 256, OPT_IMAGE_OPTS, OPT_SANDBOX, OPT_STRICT };
+enum { OPT_OBJECT = 256, OPT_ALLOW_BACKING, OPT_IMAGE_OPTS, OPT_SANDBOX, OPT_STRICT };
 
 typedef struct IoArgs {
     GPtrArray *commands;        /* char *, not owned: -c */
@@ -47,6 +47,8 @@ static void print_help(void)
            "                       and do not guess the format of backing files\n"
            "  --sandbox MODE       on, off (default), require: start no program, reach no\n"
            "                       network, open no other file once FILE is open\n"
+           "  --allow-backing DIR  as --strict, but names in images may lead below DIR,\n"
+           "                       too; may be repeated\n"
            "  -h, --help           this text\n"
            "  -V, --version        the version\n"
            "\n"
@@ -61,6 +63,18 @@ static bool parse_sandbox(IoArgs *args)
         tool_report(error);
     }
     return !error;
+}
+
+static int parse_allow_backing(IoArgs *args, const char *folder)
+{
+    g_autoptr(GError) error = NULL;
+
+    args->strict = true;
+    if (!tool_allow_backing(folder, &error)) {
+        tool_report(error);
+        return EXIT_FAILURE;
+    }
+    return EXIT_SUCCESS;
 }
 
 static int parse_option(IoArgs *args, int c)
@@ -83,6 +97,7 @@ static int parse_option(IoArgs *args, int c)
     case OPT_IMAGE_OPTS: args->open.image_opts = true; break;
     case OPT_STRICT: args->strict = true; break;
     case OPT_SANDBOX: return parse_sandbox(args) ? EXIT_SUCCESS : EXIT_FAILURE;
+    case OPT_ALLOW_BACKING: return parse_allow_backing(args, optarg);
     case 'V':
         printf("%s version %s\nCairn: disk images, as a library and tools\n", tool_prog(),
                TOOL_VERSION);
@@ -111,6 +126,7 @@ static bool parse_args(IoArgs *args, int argc, char **argv)
 {
     static const struct option longs[] = {
         { "aio", required_argument, NULL, 'i' },
+        { "allow-backing", required_argument, NULL, OPT_ALLOW_BACKING },
         { "cache", required_argument, NULL, 't' },
         { "cmd", required_argument, NULL, 'c' },
         { "copy-on-read", no_argument, NULL, 'C' },
