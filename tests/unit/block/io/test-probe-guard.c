@@ -12,9 +12,16 @@ static const struct {
     { "qcow2", 0, "QFI\xfb\0\0\0\3", 8 },
     { "qed", 0, "QED\0", 4 },
     { "vmdk", 0, "KDMV", 4 },
+    { "vmdk", 0, "COWD", 4 },
+    { "vmdk", 0, "# Disk DescriptorFile", 21 },
     { "vdi", 64, "\x7f\x10\xda\xbe", 4 },
     { "vhdx", 0, "vhdxfile", 8 },
     { "vpc", 0, "conectix", 8 },
+    { "parallels", 0, "WithoutFreeSpace", 16 },
+    { "parallels", 0, "WithouFreSpacExt", 16 },
+    { "bochs", 0, "Bochs Virtual HD Image", 22 },
+    { "cloop", 0, "#!/bin/sh\n#V2.0 Format\n", 23 },
+    { "dmg", 0, "koly", 4 },
     { "luks", 0, "LUKS\xba\xbe", 6 },
 };
 
@@ -57,6 +64,42 @@ static void test_every_magic(const void *options)
     }
     g_assert_cmpint(f.mem->writes, ==, 0);
     g_assert_true(cairn_buffer_is_zero(f.mem->data, 4096));
+    pg_close(&f);
+}
+
+/*
+ * The disk holds all of a magic but the bytes of [@from, @to), and a write of just these is refused.
+ */
+static void pg_try_gap(PgFixture *f, int magic, int from, int to)
+{
+    const char *bytes = pg_magics[magic].bytes;
+    int offset = pg_magics[magic].offset, length = pg_magics[magic].length;
+    g_autofree uint8_t *before = NULL;
+
+    memset(f->mem->data, 0x55, 512);
+    memcpy(f->mem->data + offset, bytes, length);
+    memset(f->mem->data + offset + from, 0x55, to - from);
+    before = g_memdup2(f->mem->data, 4096);
+    g_assert_cmpint(blk_pwrite(f->blk, offset + from, to - from, bytes + from, 0), ==, -EPERM);
+    g_assert_cmpmem(f->mem->data, 4096, before, 4096);
+}
+
+static void test_every_gap(const void *options)
+{
+    PgFixture f;
+
+    pg_open(&f, options, BLK_O_PROBE);
+    for (int i = 0; i < (int)G_N_ELEMENTS(pg_magics); i++) {
+        /* what begins with the first four bytes is some version of qcow */
+        int length = g_str_has_prefix(pg_magics[i].name, "qcow") ? 4 : pg_magics[i].length;
+
+        for (int from = 0; from < length; from++) {
+            for (int to = from + 1; to <= length; to++) {
+                pg_try_gap(&f, i, from, to);
+            }
+        }
+    }
+    g_assert_cmpint(f.mem->writes, ==, 0);
     pg_close(&f);
 }
 
@@ -156,6 +199,10 @@ int main(int argc, char **argv)
                          "file.driver=mem,file.size=1M", test_every_magic);
     g_test_add_data_func("/probe-guard/every-magic-align-512/is-refused",
                          "file.driver=mem,file.size=1M,file.align=512", test_every_magic);
+    g_test_add_data_func("/probe-guard/every-gap-of-a-magic/is-not-filled",
+                         "file.driver=mem,file.size=1M", test_every_gap);
+    g_test_add_data_func("/probe-guard/every-gap-of-a-magic-align-512/is-not-filled",
+                         "file.driver=mem,file.size=1M,file.align=512", test_every_gap);
     g_test_add_func("/probe-guard/pieces/last-one-is-refused", test_pieces);
     g_test_add_func("/probe-guard/harmless-data/is-written", test_harmless);
     g_test_add_func("/probe-guard/zeros-that-complete-a-magic/are-refused", test_zeroes);
