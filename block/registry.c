@@ -131,6 +131,13 @@ static gint compare_names(gconstpointer a, gconstpointer b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+bool bdrv_is_probed_format(BlockDriverState *bs, const char *name)
+{
+    const BlockDriver *drv = bdrv_find_format(bs->priv->ctx, name);
+
+    return drv && drv->bdrv_probe && !drv->protocol_name && !drv->is_filter;
+}
+
 char **cairn_context_list_drivers(CairnContext *ctx, bool formats_only)
 {
     GPtrArray *names = g_ptr_array_new();

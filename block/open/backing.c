@@ -109,9 +109,7 @@ static bool backing_settle_format(BlockDriverState *bs, QDict *options, bool is_
         return true;
     }
     if (is_own && bs->backing_format) {
-        const BlockDriver *drv = bdrv_find_format(ctx, bs->backing_format);
-
-        if (!drv || drv->protocol_name || drv->is_filter) {
+        if (!bdrv_is_probed_format(bs, bs->backing_format)) {
             cairn_set_error(error, ENOENT, "Unknown driver '%s'", bs->backing_format);
             return false;
         }

@@ -305,6 +305,8 @@ CAIRN_API CairnSecrets *cairn_context_get_secrets(CairnContext *ctx);
 /** bdrv_find_object: the object that a user made (cairn_object_add()), or NULL; for open and reopen. It goes with the context: take a reference. */
 CAIRN_API void *bdrv_find_object(BlockDriverState *bs, const char *type, const char *id);
 CAIRN_API bool bdrv_is_restricted(BlockDriverState *bs);
+/** bdrv_is_probed_format: whether @name is a format that probing can find; an image may record only such a one for another. */
+CAIRN_API bool bdrv_is_probed_format(BlockDriverState *bs, const char *name);
 /**
  * bdrv_check_found: in a protocol driver's open, of the file it has opened by @path: false with EPERM if the path was found in
  * an image, and another file was there when the policy allowed it.

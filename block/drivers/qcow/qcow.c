@@ -117,16 +117,6 @@ static bool qcow_open_crypto(BlockDriverState *bs, QDict *opts, int flags, GErro
     return s->crypto != NULL;
 }
 
-/*
- * Only formats may be recorded: a protocol or filter there would let the image name what it likes.
- */
-bool qcow_is_format(BlockDriverState *bs, const char *name)
-{
-    g_auto(GStrv) formats = cairn_context_list_drivers(bdrv_get_context(bs), true);
-
-    return g_strv_contains((const char *const *)formats, name);
-}
-
 static int qcow_open_record(BlockDriverState *bs)
 {
     QcowState *s = bs->opaque;
@@ -141,7 +131,8 @@ static int qcow_open_record(BlockDriverState *bs)
     }
     s->record_offset = (int64_t)name_offset;
     format = qcow_record_parse(before, bytes, name_offset);
-    if (format && qcow_is_format(bs, format)) {
+    /* A protocol or filter there would let the image name what it likes. */
+    if (format && bdrv_is_probed_format(bs, format)) {
         s->record_offset -= 5 + strlen(format);
         bs->backing_format = g_steal_pointer(&format);
     }

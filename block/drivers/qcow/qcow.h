@@ -449,8 +449,6 @@ int coroutine_fn qcow_repair(BlockDriverState *bs, const BlockCheckResult *resul
 /* ---- rebase.c ---- */
 bool qcow_change_backing_file(BlockDriverState *bs, const char *name, const char *format,
                               GError **error);
-/* Of a format that may be recorded (qcow.c). */
-bool qcow_is_format(BlockDriverState *bs, const char *name);
 
 /* ---- status.c, check.c, create.c, measure.c, compact.c, empty.c ---- */
 int coroutine_fn qcow_co_block_status(BlockDriverState *bs, bool want_zero, int64_t offset,

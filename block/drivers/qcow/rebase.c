@@ -34,7 +34,7 @@ static bool rebase_check(BlockDriverState *bs, const char *name, const char *for
                                 QCOW_MAX_BACKING_NAME);
         return false;
     }
-    if (name && format && !qcow_is_format(bs, format)) {
+    if (name && format && !bdrv_is_probed_format(bs, format)) {
         cairn_set_error(error, EINVAL, "unrecognized backing format '%s'", format);
         return false;
     }

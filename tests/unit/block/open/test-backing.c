@@ -364,12 +364,20 @@ static void test_unrecorded_format_is_raw_or_probed(Fixture *f, gconstpointer da
     g_assert_cmpstr(guessed->root->bs->backing->bs->drv->format_name, ==, "tf");
 }
 
+/* Also no driver that reads something else than one file. */
 static void test_recorded_protocol_is_refused(Fixture *f, gconstpointer data)
 {
-    g_autoptr(GError) error = NULL;
+    static const char *const names[] = { "file", "null-co", "throttle", "blkdebug", "quorum",
+                                         "nope" };
 
-    g_assert_null(open_image(f, "base", "file", NULL, &error));
-    g_assert_cmpstr(error->message, ==, "Could not open backing file: Unknown driver 'file'");
+    for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+        g_autofree char *message = g_strdup_printf("Could not open backing file: Unknown driver "
+                                                   "'%s'", names[i]);
+        g_autoptr(GError) error = NULL;
+
+        g_assert_null(open_image(f, "base", names[i], NULL, &error));
+        g_assert_cmpstr(error->message, ==, message);
+    }
 }
 
 static void test_owners_format_wins(Fixture *f, gconstpointer data)
