@@ -68,6 +68,17 @@ static bool path_is_special(const char *path)
         || (path_is_below(path, "/dev") && !path_is_below(path, "/dev/shm"));
 }
 
+/* As spelt: what ".." makes of it depends on the links before it. */
+static bool path_begins_special(const char *path)
+{
+    const char *p = path;
+
+    while (*p == '/' || g_str_has_prefix(p, "./")) {
+        p++;
+    }
+    return path[0] == '/' && path_is_special(p - 1);
+}
+
 static bool found_check_plain(const char *name, GError **error)
 {
     if (found_has_control(name)) {
@@ -84,7 +95,8 @@ static bool found_check_special(const char *name, const char *path, const FoundF
 {
     g_autofree char *lexical = g_canonicalize_filename(path, NULL);
 
-    if (path_is_special(lexical) || (file->real && path_is_special(file->real))) {
+    if (path_begins_special(path) || path_is_special(lexical)
+        || (file->real && path_is_special(file->real))) {
         return found_refuse(name, "leads into /dev or /proc", error);
     }
     return true;

@@ -169,6 +169,8 @@ static const struct {
     BOTH("proc-fd", "/proc/self/fd/0", NULL, SPECIAL),
     BOTH("proc-root", "/proc/self/root/etc/passwd", NULL, SPECIAL),
     BOTH("dev-climbing", "../../../../../../../../dev/zero", NULL, SPECIAL),
+    BOTH("through-dev-and-proc", "/dev/fd/../../self/cwd/base", NULL, SPECIAL),
+    BOTH("through-proc", "//./proc/self/root/../../etc/hostname", NULL, SPECIAL),
     BOTH("proc-by-link", "to-proc/version", NULL, SPECIAL),
     { "/backing/strict/up/is-refused", "../canary", NULL, STRICT, OUT },
     { "/backing/strict/up-and-down/is-refused", "../images/../canary", NULL, STRICT, OUT },
