@@ -404,7 +404,7 @@ static int coroutine_fn scan_walk(BlockDriverState *bs, Scan *scan)
     if (ret < 0 || !scan->needs_clearing || QCOW_MUTANT(NO_CLEARING)) {
         return ret;
     }
-    scan->is_clearing = true;
+    scan->is_clearing = s->has_cleared = true;
     ret = qcow_l1_foreach(bs, scan->end, scan_l1_entry, scan);
     g_mutex_lock(&s->lock);
     qcow_sort_avoided_locked(s);
@@ -419,17 +419,20 @@ static int coroutine_fn scan_extend(BlockDriverState *bs, const Scan *scan)
     if (!bdrv_co_truncate(bs->file, scan->highest, false, PREALLOC_MODE_OFF, &error)) {
         return -cairn_error_errno(error);
     }
-    return QCOW_MUTANT(NO_SYNC_OF_EXTENDING) ? 0 : bdrv_co_flush(bs->file);
+    return QCOW_MUTANT(NO_SYNC_OF_EXTENDING) ? 0 : qcow_sync(bs);
 }
 
 /*
  * Invariants 1 and 2: the clearing is durable before the file grows; and its length is before
- * something is written in place across the old end, which may lie within a sector.
+ * something is written in place across the old end, which may lie within a sector. A scan that
+ * failed half-way may have left nothing for this one to clear.
  */
 static int coroutine_fn scan_settle(BlockDriverState *bs, Scan *scan)
 {
-    int ret = scan->is_clearing && !QCOW_MUTANT(NO_SYNC_OF_CLEARING) ? bdrv_co_flush(bs->file) : 0;
+    QcowState *s = bs->opaque;
+    int ret = s->has_cleared && !QCOW_MUTANT(NO_SYNC_OF_CLEARING) ? qcow_sync(bs) : 0;
 
+    s->has_cleared = s->has_cleared && ret < 0;
     return ret == 0 && scan->highest > scan->end && !QCOW_MUTANT(NO_EXTENDING)
         ? scan_extend(bs, scan) : ret;
 }

@@ -32,7 +32,7 @@ static int coroutine_fn empty_clear_l1(BlockDriverState *bs)
     if (bytes > 0) {
         ret = bdrv_co_pwrite_zeroes(bs->file, s->g.l1_offset, bytes, BDRV_REQ_MAY_UNMAP);
     }
-    return ret == 0 && !QCOW_MUTANT(NO_SYNC_OF_EMPTYING) ? bdrv_co_flush(bs->file) : ret;
+    return ret == 0 && !QCOW_MUTANT(NO_SYNC_OF_EMPTYING) ? qcow_sync(bs) : ret;
 }
 
 /* Nothing of the image is named any more, on disk and here. */

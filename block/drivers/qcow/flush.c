@@ -128,7 +128,7 @@ static int flush_snapshot_locked(QcowState *s, GArray *items)
 
 /* ---- the barriers ---- */
 
-static int coroutine_fn flush_sync(BlockDriverState *bs)
+int coroutine_fn qcow_sync(BlockDriverState *bs)
 {
     QcowState *s = bs->opaque;
     int ret = bdrv_co_flush(bs->file);
@@ -220,7 +220,7 @@ static int coroutine_fn flush_barriers(BlockDriverState *bs, const GArray *items
     if (maps && ret == 0) {
         ret = flush_write_tables(bs, items, true);
         if (ret == 0 && !QCOW_MUTANT(NO_SYNC_BETWEEN)) {
-            ret = flush_sync(bs);
+            ret = qcow_sync(bs);
         }
     }
     if (ret == 0) {
@@ -229,7 +229,7 @@ static int coroutine_fn flush_barriers(BlockDriverState *bs, const GArray *items
     if (ret == 0) {
         ret = flush_write_l1(bs, items);
     }
-    return ret == 0 && !QCOW_MUTANT(NO_SYNC_AT_END) ? flush_sync(bs) : ret;
+    return ret == 0 && !QCOW_MUTANT(NO_SYNC_AT_END) ? qcow_sync(bs) : ret;
 }
 
 /* ---- afterwards ---- */
@@ -323,7 +323,7 @@ static int coroutine_fn flush_once(BlockDriverState *bs)
         g_mutex_unlock(&s->lock);
         flush_punch(bs);
     }
-    ret = items->len ? flush_barriers(bs, items) : flush_sync(bs);
+    ret = items->len ? flush_barriers(bs, items) : qcow_sync(bs);
 
     g_mutex_lock(&s->lock);
     for (guint i = 0; i < items->len; i++) {
@@ -382,8 +382,8 @@ int coroutine_fn qcow_update_header(BlockDriverState *bs, const QcowHeader *head
     if (ret == 0) {
         ret = flush_write_header(bs, header);
         if (ret == 0) {
-            ret = QCOW_MUTANT(NO_SYNC_OF_HEADER) ? 0 : flush_sync(bs);
-        } else if (flush_write_header(bs, &s->header) < 0 || flush_sync(bs) < 0) {
+            ret = QCOW_MUTANT(NO_SYNC_OF_HEADER) ? 0 : qcow_sync(bs);
+        } else if (flush_write_header(bs, &s->header) < 0 || qcow_sync(bs) < 0) {
             g_atomic_int_set(&s->failed, -ret);     /* nobody knows which one is there */
         }
     }

@@ -158,6 +158,7 @@ typedef struct QcowState {
     GArray *suspects;           /* QcowRange, ascending: named twice; not written, not freed */
     bool all_suspect;           /* too many to be told apart */
     QcowTask index_task, scan_task;
+    bool has_cleared;           /* the scan's: since the last sync, also if it failed then */
     CoQueue tasks;              /* waits for either */
     GQueue claims;              /* QcowClaim, by link */
     CoQueue claim_waiters;
@@ -423,6 +424,8 @@ int coroutine_fn qcow_unmap(BlockDriverState *bs, int64_t offset, int64_t bytes)
 int coroutine_fn qcow_co_pdiscard(BlockDriverState *bs, int64_t offset, int64_t bytes);
 
 /* ---- flush.c ---- */
+/* Makes what was written to the file durable. Where that fails, nothing is written any more. */
+int coroutine_fn qcow_sync(BlockDriverState *bs);
 int coroutine_fn qcow_co_flush(BlockDriverState *bs);
 /*
  * One write of the header and a sync; nothing that the new one leads to may still be pending. A

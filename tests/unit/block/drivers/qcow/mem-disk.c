@@ -136,20 +136,32 @@ static MemDisk *state_disk(BlockDriverState *bs)
     return ((MemState *)bs->opaque)->disk;
 }
 
+static MemDisk *disk_find(const char *id, GError **error)
+{
+    MemDisk *d;
+
+    g_mutex_lock(&disks_lock);
+    d = id && disks ? g_hash_table_lookup(disks, id) : NULL;
+    g_mutex_unlock(&disks_lock);
+    if (!d) {
+        cairn_set_error(error, ENOENT, "no such disk");
+    }
+    return d;
+}
+
+static bool mem_disk_parse_filename(const char *filename, QDict *options, GError **error)
+{
+    qdict_put_str(options, "disk", filename + strlen("mem-disk:"));
+    return true;
+}
+
 static bool mem_disk_open(BlockDriverState *bs, QDict *opts, int flags, GError **error)
 {
     MemState *s = bs->opaque;
-    const char *id = qdict_get_try_str(opts, "disk");
 
-    g_mutex_lock(&disks_lock);
-    s->disk = id && disks ? g_hash_table_lookup(disks, id) : NULL;
-    g_mutex_unlock(&disks_lock);
-    if (!s->disk) {
-        cairn_set_error(error, ENOENT, "no such disk");
-        return false;
-    }
+    s->disk = disk_find(qdict_get_try_str(opts, "disk"), error);
     bs->supported_zero_flags = 0;
-    return true;
+    return s->disk != NULL;
 }
 
 static void coroutine_fn mem_pause(MemDisk *d)
@@ -159,20 +171,32 @@ static void coroutine_fn mem_pause(MemDisk *d)
     }
 }
 
+static bool mem_count_down(int *in)
+{
+    return in && *in > 0 && --*in == 0;
+}
+
+/* Returns: 0, or the errno that the request fails with. The lock is held. */
+static int mem_fault(MemDisk *d, int *in, int err)
+{
+    bool any = mem_count_down(&d->fail_any_in);
+
+    if (!mem_count_down(in) && !any) {
+        return 0;
+    }
+    return d->fail_error ? d->fail_error : err;
+}
+
 static int64_t coroutine_fn mem_disk_co_getlength(BlockDriverState *bs)
 {
     MemDisk *d = state_disk(bs);
     int64_t size;
 
     g_mutex_lock(&d->lock);
-    size = d->size;
+    size = -mem_fault(d, NULL, EIO);
+    size = size ? size : d->size;
     g_mutex_unlock(&d->lock);
     return size;
-}
-
-static bool mem_fails(int *in)
-{
-    return *in > 0 && --*in == 0;
 }
 
 static int coroutine_fn mem_disk_co_preadv(BlockDriverState *bs, int64_t offset, int64_t bytes,
@@ -180,13 +204,15 @@ static int coroutine_fn mem_disk_co_preadv(BlockDriverState *bs, int64_t offset,
 {
     MemDisk *d = state_disk(bs);
     int64_t there;
+    int err;
 
     mem_pause(d);
     g_mutex_lock(&d->lock);
     d->reads++;
-    if (mem_fails(&d->fail_read_in)) {
+    err = mem_fault(d, &d->fail_read_in, EIO);
+    if (err) {
         g_mutex_unlock(&d->lock);
-        return -EIO;
+        return -err;
     }
     there = CLAMP(d->size - offset, 0, bytes);
     io_vector_from_buf(iov, d->data + MIN(offset, d->size), there);
@@ -201,18 +227,18 @@ static int coroutine_fn mem_disk_co_pwritev(BlockDriverState *bs, int64_t offset
     MemDisk *d = state_disk(bs);
     g_autofree uint8_t *data = g_malloc(bytes);
     MemRecord r = { .op = MEM_WRITE, .offset = offset, .bytes = bytes, .data = data };
-    bool fails;
+    int err;
 
     mem_pause(d);
-    for (int i = d->yields && mem_fails(&d->slow_write_in) ? MEM_SLOW_PAUSES : 0; i > 0; i--) {
+    for (int i = d->yields && mem_count_down(&d->slow_write_in) ? MEM_SLOW_PAUSES : 0; i > 0; i--) {
         mem_pause(d);
     }
     g_mutex_lock(&d->lock);
     d->writes++;
-    fails = mem_fails(&d->fail_write_in);
+    err = mem_fault(d, &d->fail_write_in, ENOSPC);
     g_mutex_unlock(&d->lock);
-    if (fails) {
-        return -ENOSPC;
+    if (err) {
+        return -err;
     }
     io_vector_to_buf(iov, data, bytes);
     disk_do(d, &r);
@@ -224,10 +250,15 @@ static int coroutine_fn mem_disk_co_pdiscard(BlockDriverState *bs, int64_t offse
 {
     MemDisk *d = state_disk(bs);
     MemRecord r = { .op = MEM_PUNCH, .offset = offset, .bytes = bytes };
+    int err;
 
     g_mutex_lock(&d->lock);
     d->punches++;
+    err = mem_fault(d, NULL, EIO);
     g_mutex_unlock(&d->lock);
+    if (err) {
+        return -err;
+    }
     disk_do(d, &r);
     return 0;
 }
@@ -236,16 +267,16 @@ static int coroutine_fn mem_disk_co_flush(BlockDriverState *bs)
 {
     MemDisk *d = state_disk(bs);
     MemRecord r = { .op = MEM_SYNC };
-
-    bool fails;
+    int err;
 
     mem_pause(d);
     g_mutex_lock(&d->lock);
     d->syncs++;
-    fails = mem_fails(&d->fail_sync_in);
+    err = mem_fault(d, &d->fail_sync_in, EIO);
+    d->sync_failed |= err != 0;
     g_mutex_unlock(&d->lock);
-    if (fails) {
-        return -EIO;
+    if (err) {
+        return -err;
     }
     disk_do(d, &r);
     mem_pause(d);
@@ -257,13 +288,13 @@ static bool coroutine_fn mem_disk_co_truncate(BlockDriverState *bs, int64_t byte
 {
     MemDisk *d = state_disk(bs);
     MemRecord r = { .op = MEM_TRUNCATE, .bytes = bytes };
-    bool fails;
+    int err;
 
     g_mutex_lock(&d->lock);
-    fails = mem_fails(&d->fail_truncate_in);
+    err = mem_fault(d, &d->fail_truncate_in, ENOSPC);
     g_mutex_unlock(&d->lock);
-    if (fails) {
-        cairn_set_error(error, ENOSPC, "no room");
+    if (err) {
+        cairn_set_error(error, err, "no room");
         return false;
     }
     disk_do(d, &r);
@@ -290,8 +321,14 @@ static int coroutine_fn mem_disk_co_block_status(BlockDriverState *bs, bool want
     MemDisk *d = state_disk(bs);
     int64_t at = offset, end = offset + bytes;
     bool is_zero = true;
+    int err;
 
     g_mutex_lock(&d->lock);
+    err = mem_fault(d, NULL, EIO);
+    if (err) {
+        g_mutex_unlock(&d->lock);
+        return -err;
+    }
     while (at < end) {
         int64_t n = MIN(end, (at / 4096 + 1) * 4096) - at;
         int64_t there = CLAMP(d->size - at, 0, n);
@@ -310,6 +347,23 @@ static int coroutine_fn mem_disk_co_block_status(BlockDriverState *bs, bool want
     return BDRV_BLOCK_OFFSET_VALID | (is_zero ? BDRV_BLOCK_ZERO : BDRV_BLOCK_DATA);
 }
 
+static bool coroutine_fn mem_disk_co_create_opts(const BlockCreateTarget *target, QDict *opts,
+                                                 GError **error)
+{
+    MemDisk *d = disk_find(target->filename + strlen("mem-disk:"), error);
+    const MemRecord empty = { .op = MEM_TRUNCATE };
+
+    if (d) {
+        disk_do(d, &empty);
+    }
+    return d != NULL;
+}
+
+static const OptionDesc mem_disk_create_options[] = {
+    { .name = "size", .type = OPTION_SIZE, .help = "Bytes" },
+    { .name = NULL },
+};
+
 static const OptionDesc mem_disk_options[] = {
     { .name = "disk", .type = OPTION_STRING, .help = "Which disk" },
     { .name = NULL },
@@ -320,6 +374,9 @@ static const BlockDriver bdrv_mem_disk = {
     .protocol_name = "mem-disk",
     .instance_size = sizeof(MemState),
     .runtime_options = mem_disk_options,
+    .create_options = mem_disk_create_options,
+    .bdrv_parse_filename = mem_disk_parse_filename,
+    .bdrv_co_create_opts = mem_disk_co_create_opts,
     .bdrv_open = mem_disk_open,
     .bdrv_co_getlength = mem_disk_co_getlength,
     .bdrv_co_preadv = mem_disk_co_preadv,

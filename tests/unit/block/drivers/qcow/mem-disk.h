@@ -28,6 +28,9 @@ typedef struct MemDisk {
     int fail_write_in;
     int fail_sync_in;
     int fail_truncate_in;
+    int fail_any_in;            /* requests of any kind, status and length too, until one fails */
+    int fail_error;             /* its errno; 0: EIO, or ENOSPC where space is asked for */
+    bool sync_failed;           /* a sync has failed so far */
     GString *events;            /* what was announced, a line each; NULL: nobody listens */
     int slow_write_in;          /* with yields: writes until one takes long */
     bool yields;                /* requests take time, so that others come between */
@@ -42,7 +45,7 @@ void mem_disk_reset_counts(MemDisk *disk);
 /* Plays one record onto a disk. */
 void mem_disk_play(MemDisk *disk, const MemRecord *r);
 
-/* A context that knows the driver. */
+/* A context that knows the driver. New images can be made on "mem-disk:ID", which empties it. */
 CairnContext *mem_context_new(void);
 /* qcow on @disk, with @backing (or NULL); @more: further options "a=b,c=d", or NULL. */
 BlockBackend *mem_open(CairnContext *ctx, MemDisk *disk, MemDisk *backing, const char *more,
