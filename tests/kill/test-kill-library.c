@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The library, killed under random load. Whatever the moment, the image then opens, checks clean but
- * for leaks, and each sector holds what was written to it last before the last flush that was
+ * The library, killed under random load. Whatever the moment, the image then opens, checks clean
+ * but for leaks, and each sector holds what was written to it last before the last flush that was
  * acknowledged, or something written later; the backing file is as it was. Several sessions follow
  * each other on one image, so that what one left behind is built upon by the next.
  */

@@ -39,7 +39,8 @@ char *tool_path(const ToolFolder *folder, const char *name)
     return g_build_filename(folder->path, name, NULL);
 }
 
-ToolRun tool_run_setup(const ToolFolder *folder, const char *line, GSpawnChildSetupFunc setup)
+static ToolRun tool_spawn(const ToolFolder *folder, const char *line, char **env,
+                          GSpawnChildSetupFunc setup)
 {
     const char *program = g_getenv(TOOL_VARIABLE);
     g_autofree char *whole = g_strdup_printf("%s %s", program, line);
@@ -51,16 +52,26 @@ ToolRun tool_run_setup(const ToolFolder *folder, const char *line, GSpawnChildSe
     g_assert_nonnull(program);
     g_shell_parse_argv(whole, NULL, &argv, &error);
     g_assert_no_error(error);
-    g_spawn_sync(folder->path, argv, NULL, G_SPAWN_DEFAULT, setup, NULL, &run.out, &run.err,
+    g_spawn_sync(folder->path, argv, env, G_SPAWN_DEFAULT, setup, NULL, &run.out, &run.err,
                  &status, &error);
     g_assert_no_error(error);
     run.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     return run;
 }
 
+ToolRun tool_run_setup(const ToolFolder *folder, const char *line, GSpawnChildSetupFunc setup)
+{
+    return tool_spawn(folder, line, NULL, setup);
+}
+
 ToolRun tool_run(const ToolFolder *folder, const char *line)
 {
-    return tool_run_setup(folder, line, NULL);
+    return tool_spawn(folder, line, NULL, NULL);
+}
+
+ToolRun tool_run_env(const ToolFolder *folder, const char *line, char **env)
+{
+    return tool_spawn(folder, line, env, NULL);
 }
 
 void tool_run_clear(ToolRun *run)

@@ -24,6 +24,8 @@ char *tool_path(const ToolFolder *folder, const char *name);
 /* @line: split as a shell does; @setup: run in the child before the program, or NULL. */
 ToolRun tool_run_setup(const ToolFolder *folder, const char *line, GSpawnChildSetupFunc setup);
 ToolRun tool_run(const ToolFolder *folder, const char *line);
+/* Likewise, in the environment @env. */
+ToolRun tool_run_env(const ToolFolder *folder, const char *line, char **env);
 void tool_run_clear(ToolRun *run);
 
 /* Must succeed and say nothing on stderr. */
