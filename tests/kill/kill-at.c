@@ -9,9 +9,11 @@
  *
  *   CAIRN_KILL_AT=k:part     part: thousandths of the call that are done; of calls that cannot be
  *                            done in part, all from 500 on
+ *   CAIRN_FAIL_AT=k:errno    instead: that call fails, with nothing done
  *   CAIRN_KILL_COUNT=file    a process that ends by itself writes there how many calls it made
  */
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
@@ -27,6 +29,7 @@ enum { PART_ALL = 1000, SECTOR = 512 };
 static atomic_long calls;
 static long kill_at;
 static int kill_part;
+static int fail_error;          /* 0: kill */
 
 #define EXPORT __attribute__((visibility("default")))
 /* The function of the same name that would have been called without this library. */
@@ -36,7 +39,10 @@ __attribute__((constructor)) static void kill_at_init(void)
 {
     const char *at = getenv("CAIRN_KILL_AT");
 
-    if (at && sscanf(at, "%ld:%d", &kill_at, &kill_part) != 2) {
+    const char *fail = getenv("CAIRN_FAIL_AT");
+
+    if ((at && sscanf(at, "%ld:%d", &kill_at, &kill_part) != 2) ||
+        (fail && sscanf(fail, "%ld:%d", &kill_at, &fail_error) != 2)) {
         abort();
     }
 }
@@ -69,6 +75,10 @@ static bool is_last(void)
 /* Around a call that is done or not. */
 #define WHOLE(call)                                                          \
     bool last_ = is_last();                                                  \
+    if (last_ && fail_error) {                                               \
+        errno = fail_error;                                                  \
+        return -1;                                                           \
+    }                                                                        \
     if (last_ && kill_part < PART_ALL / 2) {                                 \
         die();                                                               \
     }                                                                        \
@@ -101,11 +111,22 @@ static void write_part(int fd, const struct iovec *iov, int count, off_t offset)
     }
 }
 
+/* What becomes of a write that is the last call. */
+static ssize_t write_last(int fd, const struct iovec *iov, int count, off_t offset)
+{
+    if (fail_error) {
+        errno = fail_error;
+        return -1;
+    }
+    write_part(fd, iov, count, offset);
+    die();
+    return -1;
+}
+
 EXPORT ssize_t pwritev64v2(int fd, const struct iovec *iov, int count, off_t offset, int flags)
 {
     if (is_last()) {
-        write_part(fd, iov, count, offset);
-        die();
+        return write_last(fd, iov, count, offset);
     }
     return NEXT(pwritev64v2)(fd, iov, count, offset, flags);
 }
@@ -113,8 +134,7 @@ EXPORT ssize_t pwritev64v2(int fd, const struct iovec *iov, int count, off_t off
 EXPORT ssize_t pwritev64(int fd, const struct iovec *iov, int count, off_t offset)
 {
     if (is_last()) {
-        write_part(fd, iov, count, offset);
-        die();
+        return write_last(fd, iov, count, offset);
     }
     return NEXT(pwritev64)(fd, iov, count, offset);
 }
@@ -124,8 +144,7 @@ EXPORT ssize_t pwrite64(int fd, const void *buf, size_t bytes, off_t offset)
     if (is_last()) {
         const struct iovec iov = { (void *)buf, bytes };
 
-        write_part(fd, &iov, 1, offset);
-        die();
+        return write_last(fd, &iov, 1, offset);
     }
     return NEXT(pwrite64)(fd, buf, bytes, offset);
 }

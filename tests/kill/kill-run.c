@@ -5,18 +5,41 @@
 #include <glib/gstdio.h>
 #include <stdlib.h>
 
-char **kill_environment(guint at, int part, const char *count)
+/* @library: the variable that names what is to be preloaded. */
+static char **preload(const char *library, const char *variable, const char *value,
+                      const char *count)
 {
     char **env = g_get_environ();
     const char *options = g_environ_getenv(env, "ASAN_OPTIONS");
-    g_autofree char *text = g_strdup_printf("%u:%d", at, part);
     g_autofree char *asan = g_strdup_printf("%s%sverify_asan_link_order=0",
                                             options ? options : "", options ? ":" : "");
 
-    env = g_environ_setenv(env, "LD_PRELOAD", g_getenv("CAIRN_KILL_LIBRARY"), TRUE);
+    g_assert_nonnull(g_getenv(library));
+    env = g_environ_setenv(env, "LD_PRELOAD", g_getenv(library), TRUE);
     env = g_environ_setenv(env, "ASAN_OPTIONS", asan, TRUE);
-    env = g_environ_setenv(env, "CAIRN_KILL_AT", text, TRUE);
+    env = g_environ_setenv(env, variable, value, TRUE);
     return count ? g_environ_setenv(env, "CAIRN_KILL_COUNT", count, TRUE) : env;
+}
+
+char **kill_environment(guint at, int part, const char *count)
+{
+    g_autofree char *value = g_strdup_printf("%u:%d", at, part);
+
+    return preload("CAIRN_KILL_LIBRARY", "CAIRN_KILL_AT", value, count);
+}
+
+char **fail_environment(guint at, int error, const char *count)
+{
+    g_autofree char *value = g_strdup_printf("%u:%d", at, error);
+
+    return preload("CAIRN_KILL_LIBRARY", "CAIRN_FAIL_AT", value, count);
+}
+
+char **alloc_environment(guint at, gsize least, const char *count)
+{
+    g_autofree char *value = g_strdup_printf("%u:%" G_GSIZE_FORMAT, at, least);
+
+    return preload("CAIRN_ALLOC_LIBRARY", "CAIRN_FAIL_ALLOC", value, count);
 }
 
 guint kill_read_count(const char *count)

@@ -14,6 +14,11 @@ enum { KILL_NEVER = 0 };
  */
 char **kill_environment(guint at, int part, const char *count);
 
+/* Likewise, for a child whose call number @at fails with the errno @error. */
+char **fail_environment(guint at, int error, const char *count);
+/* Likewise, for a child whose allocation number @at of those of at least @least bytes fails. */
+char **alloc_environment(guint at, gsize least, const char *count);
+
 /* How many calls a child made that told so in the file @count, which is removed. */
 guint kill_read_count(const char *count);
 

@@ -69,8 +69,12 @@ bool stage_may_replace(int fd, const char *path, const struct stat *st)
 /* A list of names or a value; NULL if it cannot be had. No attributes are a list of length 0. */
 static char *stage_read_xattr(int fd, const char *name, ssize_t *bytes)
 {
-    g_autofree char *buf = g_malloc(STAGE_XATTR_MAX);
+    g_autofree char *buf = g_try_malloc(STAGE_XATTR_MAX);
 
+    if (!buf) {
+        *bytes = -1;
+        return NULL;
+    }
     *bytes = name ? fgetxattr(fd, name, buf, STAGE_XATTR_MAX)
                   : flistxattr(fd, buf, STAGE_XATTR_MAX);
     if (*bytes < 0 && !name && errno == EOPNOTSUPP) {

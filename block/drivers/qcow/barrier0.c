@@ -287,8 +287,11 @@ static int coroutine_fn scan_entry(BlockDriverState *bs, Scan *scan, uint64_t ra
 static int coroutine_fn scan_write_entries(BlockDriverState *bs, Scan *scan, int64_t offset,
                                            uint32_t from, uint32_t to)
 {
-    g_autofree uint8_t *raw = g_malloc((size_t)(to - from) * 8);
+    g_autofree uint8_t *raw = g_try_malloc((size_t)(to - from) * 8);
 
+    if (!raw) {
+        return -ENOMEM;
+    }
     for (uint32_t i = from; i < to; i++) {
         be64_store(raw + (size_t)(i - from) * 8, scan->entries[i]);
     }

@@ -231,8 +231,8 @@ static int coroutine_fn resize_clear_room(BlockDriverState *bs, const Resize *r)
     int64_t at = r->from.l1_offset + (int64_t)r->from.l1_entries * 8;
     int64_t end = r->to.l1_offset + (int64_t)r->to.l1_entries * 8;
     int64_t length = bdrv_co_getlength(bs->file);
-    g_autofree uint8_t *buf = g_malloc(QCOW_L1_PIECE * 8);
-    int ret = length < 0 ? (int)length : 0;
+    g_autofree uint8_t *buf = g_try_malloc(QCOW_L1_PIECE * 8);
+    int ret = length < 0 ? (int)length : buf ? 0 : -ENOMEM;
 
     while (ret == 0 && at < MIN(end, length)) {
         int64_t n = MIN(MIN(end, length) - at, (int64_t)QCOW_L1_PIECE * 8);
@@ -299,9 +299,9 @@ static int coroutine_fn resize_l1_entry(BlockDriverState *bs, uint32_t l1_index,
 /* What is on disk of the old table goes to the new place; what is pending comes with the flush. */
 static int coroutine_fn resize_copy_l1(BlockDriverState *bs, const Resize *r)
 {
-    g_autofree uint8_t *raw = g_malloc0(QCOW_L1_PIECE * 8);
+    g_autofree uint8_t *raw = g_try_malloc0(QCOW_L1_PIECE * 8);
     ResizeL1 l1 = { .offset = r->to.l1_offset, .raw = raw };
-    int ret = resize_clear_l1(bs, l1.offset, r->l1_bytes);
+    int ret = raw ? resize_clear_l1(bs, l1.offset, r->l1_bytes) : -ENOMEM;
 
     if (ret == 0 && !QCOW_MUTANT(L1_NOT_COPIED)) {
         ret = qcow_l1_foreach(bs, INT64_MAX, resize_l1_entry, &l1);
