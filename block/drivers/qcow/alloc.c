@@ -5,7 +5,8 @@
  * 1. Space comes from the cursor only. It stands above all that the file's tables name (barrier 0),
  *    and goes back only if nothing came after, so no two owners are ever given the same bytes.
  * 2. A table without a place gets one directly before the first data it maps, in the same write: a
- *    full disk shows on the guest's write, not on the flush.
+ *    full disk shows on the guest's write, not on the flush. Nor may the table's L1 entry, which
+ *    the flush sets, stand in a hole of the file.
  * 3. An entry is set after its data write has completed, in the same hold of the lock that ends the
  *    allocation.
  */
@@ -149,6 +150,38 @@ void qcow_add_gap_locked(QcowState *s, int64_t from, int64_t to)
     if (to > from) {
         g_array_append_val(s->gaps, gap);
     }
+}
+
+/* Invariant 2. On disk the entry is 0, and no flush writes it while the table is being placed. */
+static int coroutine_fn new_fill_l1_hole(BlockDriverState *bs, const QcowNew *n)
+{
+    static const uint8_t zeros[8];
+    QcowState *s = bs->opaque;
+    int64_t at = s->g.l1_offset + (int64_t)n->table->index * 8;
+    int64_t block = at / QCOW_HOST_BLOCK;
+    bool is_filled;
+    int ret;
+
+    g_mutex_lock(&s->lock);
+    is_filled = block == 0 || block == s->cache.l1_block;       /* 0: the header's */
+    g_mutex_unlock(&s->lock);
+    if (is_filled) {
+        return 0;
+    }
+    ret = bdrv_co_pwrite(bs->file, at, sizeof(zeros), zeros, 0);
+    if (ret == 0) {
+        g_mutex_lock(&s->lock);
+        s->cache.l1_block = block;
+        g_mutex_unlock(&s->lock);
+    }
+    return ret;
+}
+
+int coroutine_fn qcow_new_write(BlockDriverState *bs, const QcowNew *n, const IOVector *v)
+{
+    int ret = n->place ? new_fill_l1_hole(bs, n) : 0;
+
+    return ret == 0 ? bdrv_co_pwritev(bs->file, qcow_new_first(n), (int64_t)v->size, v, 0) : ret;
 }
 
 void qcow_alloc_written_locked(QcowState *s, QcowNew *n, int ret)

@@ -159,6 +159,7 @@ void qcow_cache_drop_locked(QcowState *s)
     c->idle_bytes = 0;
     c->new_tables = 0;
     c->hole_from = c->hole_to = 0;
+    c->l1_block = 0;
     g_hash_table_foreach_remove(c->l2, cache_is_not_loading, NULL);
     g_hash_table_foreach_remove(c->l1, cache_is_not_loading, NULL);
 }
@@ -182,6 +183,7 @@ void qcow_cache_drop_l1_locked(QcowState *s)
 
     c->generation++;
     c->hole_from = c->hole_to = 0;
+    c->l1_block = 0;
     g_hash_table_foreach_remove(c->l1, cache_drop_piece, c);
 }
 

@@ -68,7 +68,7 @@ static int coroutine_fn deflate_store(BlockDriverState *bs, const QcowDeflate *d
     io_vector_add(&v, buf, bytes);
     qcow_event(bs, is_plain ? "write_aio" : "write_compressed");
     ret = n.after > qcow_stream_max_offset(s->g.cluster_bits)
-        ? -EFBIG : bdrv_co_pwritev(bs->file, qcow_new_first(&n), v.size, &v, 0);
+        ? -EFBIG : qcow_new_write(bs, &n, &v);
 
     g_mutex_lock(&s->lock);
     qcow_alloc_written_locked(s, &n, ret);

@@ -78,6 +78,7 @@ typedef struct QcowCache {
     unsigned new_tables;        /* tables with is_new */
     unsigned generation;        /* a load that began under another one is repeated */
     uint32_t hole_from, hole_to;    /* L1 entries known to be 0 on disk */
+    int64_t l1_block;           /* number of a block of the L1 table that is no hole, or 0 */
     CoQueue loaded;             /* waits for is_loading to end */
     bool has_lost;              /* some table had */
 } QcowCache;
@@ -299,6 +300,8 @@ static inline int64_t qcow_new_first(const QcowNew *n)
 {
     return n->place ? n->place : n->start;
 }
+/* Writes @v to the new space, from its first byte on. */
+int coroutine_fn qcow_new_write(BlockDriverState *bs, const QcowNew *n, const IOVector *v);
 /*
  * Moves the cursor past what is avoided, if any of it stands in the next @bytes. False: so many
  * are not left.

@@ -207,11 +207,10 @@ static int coroutine_fn fresh_write(BlockDriverState *bs, const QcowWrite *w, co
                                     const QcowNew *n)
 {
     QcowState *s = bs->opaque;
-    int64_t first = qcow_new_first(n);
     g_auto(IOVector) v = { 0 };
 
     io_vector_init(&v, 8);
-    write_add_zeros(s, &v, n->start - first);
+    write_add_zeros(s, &v, n->start - qcow_new_first(n));
     if (f->cipher) {
         io_vector_add(&v, f->cipher, f->total);
     } else {
@@ -223,7 +222,7 @@ static int coroutine_fn fresh_write(BlockDriverState *bs, const QcowWrite *w, co
             io_vector_add(&v, f->fill + f->head, f->tail);
         }
     }
-    return bdrv_co_pwritev(bs->file, first, v.size, &v, 0);
+    return qcow_new_write(bs, n, &v);
 }
 
 static int coroutine_fn fresh_store(BlockDriverState *bs, const QcowWrite *w, const QcowFresh *f)

@@ -70,6 +70,7 @@ void mem_disk_free(MemDisk *d)
     if (d->log) {
         g_array_unref(d->log);
     }
+    g_clear_pointer(&d->blocks, g_hash_table_unref);
     g_mutex_clear(&d->lock);
     g_free(d->id);
     g_free(d->data);
@@ -87,11 +88,51 @@ void mem_disk_reset_counts(MemDisk *d)
     d->reads = d->writes = d->syncs = d->punches = 0;
 }
 
+/* ---- space ---- */
+
+#define MEM_BLOCK 4096
+
+static guint blocks_missing(const MemDisk *d, int64_t offset, int64_t bytes)
+{
+    guint missing = 0;
+
+    for (int64_t i = offset / MEM_BLOCK; d->blocks && i * MEM_BLOCK < offset + bytes; i++) {
+        missing += !g_hash_table_contains(d->blocks, GINT_TO_POINTER(i));
+    }
+    return missing;
+}
+
+static void blocks_add(MemDisk *d, int64_t offset, int64_t bytes)
+{
+    for (int64_t i = offset / MEM_BLOCK; d->blocks && i * MEM_BLOCK < offset + bytes; i++) {
+        g_hash_table_add(d->blocks, GINT_TO_POINTER(i));
+    }
+}
+
+void mem_disk_limit(MemDisk *d, guint more)
+{
+    g_clear_pointer(&d->blocks, g_hash_table_unref);
+    d->blocks = g_hash_table_new(NULL, NULL);
+    for (int64_t at = 0; at < d->size; at += MEM_BLOCK) {
+        if (!cairn_buffer_is_zero(d->data + at, MIN(d->size - at, MEM_BLOCK))) {
+            blocks_add(d, at, 1);
+        }
+    }
+    d->blocks_max = g_hash_table_size(d->blocks) + more;
+}
+
+static bool blocks_lack(const MemDisk *d, int64_t offset, int64_t bytes)
+{
+    return d->blocks &&
+           g_hash_table_size(d->blocks) + blocks_missing(d, offset, bytes) > d->blocks_max;
+}
+
 static void disk_apply(MemDisk *d, const MemRecord *r)
 {
     switch (r->op) {
     case MEM_WRITE:
         disk_grow(d, r->offset + r->bytes);
+        blocks_add(d, r->offset, r->bytes);
         memcpy(d->data + r->offset, r->data, r->bytes);
         break;
     case MEM_TRUNCATE:
@@ -235,7 +276,7 @@ static int coroutine_fn mem_disk_co_pwritev(BlockDriverState *bs, int64_t offset
     }
     g_mutex_lock(&d->lock);
     d->writes++;
-    err = mem_fault(d, &d->fail_write_in, ENOSPC);
+    err = blocks_lack(d, offset, bytes) ? ENOSPC : mem_fault(d, &d->fail_write_in, ENOSPC);
     g_mutex_unlock(&d->lock);
     if (err) {
         return -err;

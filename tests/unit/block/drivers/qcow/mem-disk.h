@@ -31,6 +31,8 @@ typedef struct MemDisk {
     int fail_any_in;            /* requests of any kind, status and length too, until one fails */
     int fail_error;             /* its errno; 0: EIO, or ENOSPC where space is asked for */
     bool sync_failed;           /* a sync has failed so far */
+    GHashTable *blocks;         /* numbers of the 4 KiB blocks that take space; NULL: not counted */
+    guint blocks_max;           /* writes that would need more get ENOSPC */
     GString *events;            /* what was announced, a line each; NULL: nobody listens */
     int slow_write_in;          /* with yields: writes until one takes long */
     bool yields;                /* requests take time, so that others come between */
@@ -42,6 +44,8 @@ MemDisk *mem_disk_copy(const MemDisk *disk);
 void mem_disk_free(MemDisk *disk);
 void mem_disk_record(MemDisk *disk);
 void mem_disk_reset_counts(MemDisk *disk);
+/* From now on writes find room for @more blocks beside those that are not all zeros. */
+void mem_disk_limit(MemDisk *disk, guint more);
 /* Plays one record onto a disk. */
 void mem_disk_play(MemDisk *disk, const MemRecord *r);
 
