@@ -346,10 +346,16 @@ static void coroutine_fn blk_aio_entry(void *opaque)
 static void blk_aio(BlkRequest request)
 {
     BlkRequest *r = g_new(BlkRequest, 1);
+    Coroutine *co = coroutine_try_create(blk_aio_entry, r);
 
     *r = request;
     r->aio = aio_context_ensure();
-    coroutine_enter(coroutine_create(blk_aio_entry, r));
+    if (co) {
+        coroutine_enter(co);
+    } else {
+        r->ret = -ENOMEM;
+        aio_bh_schedule_oneshot(r->aio, blk_aio_complete, r);
+    }
 }
 
 void blk_aio_preadv(BlockBackend *blk, int64_t offset, const IOVector *iov,

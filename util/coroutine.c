@@ -125,6 +125,7 @@ static void coroutine_wake_drop(AioTask *task)
 
 /* ---- stacks ------------------------------------------------------------ */
 
+/* NULL with errno set: the process has no more memory, or mappings. */
 static Coroutine *coroutine_new(void)
 {
     size_t guard = sysconf(_SC_PAGESIZE);
@@ -134,8 +135,12 @@ static Coroutine *coroutine_new(void)
     Coroutine *co;
     size_t bytes;
 
-    if (mapping == MAP_FAILED || mprotect(mapping, guard, PROT_NONE) < 0) {
-        g_error("no memory for a coroutine's stack: %s", g_strerror(errno));
+    if (mapping == MAP_FAILED) {
+        return NULL;
+    }
+    if (mprotect(mapping, guard, PROT_NONE) < 0) {
+        munmap(mapping, COROUTINE_STACK_BYTES);
+        return NULL;
     }
     bytes = (COROUTINE_STACK_BYTES - guard - sizeof(Coroutine)) & ~(size_t)63;
     co = (Coroutine *)(stack + bytes);      /* the mapping is zeros, so is the struct */
@@ -159,7 +164,7 @@ static void coroutine_release(CoroutineThread *t, Coroutine *co)
     t->pool_count++;
 }
 
-Coroutine *coroutine_create(CoroutineEntry *entry, void *opaque)
+Coroutine *coroutine_try_create(CoroutineEntry *entry, void *opaque)
 {
     CoroutineThread *t = coroutine_thread_get();
     Coroutine *co = t->pool;
@@ -171,9 +176,22 @@ Coroutine *coroutine_create(CoroutineEntry *entry, void *opaque)
         co->ctx = NULL;
     } else {
         co = coroutine_new();
+        if (!co) {
+            return NULL;
+        }
     }
     co->entry = entry;
     co->opaque = opaque;
+    return co;
+}
+
+Coroutine *coroutine_create(CoroutineEntry *entry, void *opaque)
+{
+    Coroutine *co = coroutine_try_create(entry, opaque);
+
+    if (!co) {
+        g_error("no memory for a coroutine's stack: %s", g_strerror(errno));
+    }
     return co;
 }
 

@@ -79,6 +79,7 @@ static void coroutine_fn quorum_call(QuorumCall *call)
 {
     QuorumState *s = call->bs->opaque;
     QuorumPart parts[BDRV_CHILDREN_MAX];
+    Coroutine *co;
 
     call->co = coroutine_self();
     call->pending = 1;
@@ -89,7 +90,12 @@ static void coroutine_fn quorum_call(QuorumCall *call)
         }
         parts[i] = (QuorumPart){ .call = call, .index = i };
         call->pending++;
-        coroutine_enter(coroutine_create(quorum_call_part, &parts[i]));
+        co = coroutine_try_create(quorum_call_part, &parts[i]);
+        if (co) {
+            coroutine_enter(co);
+        } else {
+            quorum_call_part(&parts[i]);        /* in turn */
+        }
     }
     if (--call->pending > 0) {
         call->is_waiting = true;

@@ -68,11 +68,18 @@ int coroutine_fn pipeline_co_run(Pipeline *pipe)
     co_mutex_init(&pipe->take_lock);
     g_mutex_init(&pipe->lock);
     co_queue_init(&pipe->turns);
-    pipe->running = pipe->workers;
+    pipe->running = 1;          /* this one: it waits for the others */
     for (int i = 0; i < pipe->workers; i++) {
-        coroutine_enter(coroutine_create(pipeline_worker, pipe));
+        Coroutine *co = i == 0 ? coroutine_create(pipeline_worker, pipe)
+                               : coroutine_try_create(pipeline_worker, pipe);
+
+        if (!co) {
+            break;              /* fewer do it, too */
+        }
+        pipe->running++;
+        coroutine_enter(co);
     }
-    if (pipe->running) {
+    if (--pipe->running) {
         pipe->waiter = coroutine_self();
         coroutine_yield();
     }

@@ -25,9 +25,16 @@ typedef void CoroutineEntry(void *opaque);
 /**
  * coroutine_create:
  * Context: any. The stack comes from a pool and has a guard page.
- * Returns: a coroutine that has not run yet; it frees itself at its end.
+ * Returns: a coroutine that has not run yet; it frees itself at its end. Without memory for a stack the process
+ * aborts, as in g_malloc().
  */
 CAIRN_API Coroutine *coroutine_create(CoroutineEntry *entry, void *opaque);
+
+/**
+ * coroutine_try_create: for callers that make many. Linux gives a process 65530 mappings, and a stack takes two.
+ * Returns: as coroutine_create(), or NULL with errno set.
+ */
+CAIRN_API Coroutine *coroutine_try_create(CoroutineEntry *entry, void *opaque);
 
 /**
  * coroutine_enter:

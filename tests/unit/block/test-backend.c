@@ -2,6 +2,12 @@
 /* The three forms of the data calls, in one thread and in several. */
 #include "io-driver.h"
 
+#include <errno.h>
+#include <malloc.h>
+#include <sys/resource.h>
+
+#include "util/sanitizer.h"
+
 typedef struct BeFixture {
     CairnContext *ctx;
     BlockBackend *blk;
@@ -25,6 +31,51 @@ static void be_close(BeFixture *f)
 {
     blk_unref(f->blk);
     cairn_context_unref(f->ctx);
+}
+
+/* ---- without memory ---------------------------------------------------------- */
+
+#define MANY_REQUESTS 4096
+
+static void be_count(void *opaque, int ret)
+{
+    int *counts = opaque;
+
+    g_assert_true(ret == 0 || ret == -ENOMEM);
+    counts[ret == -ENOMEM]++;
+}
+
+/* Stacks for all of these would need more addresses than there are. */
+static void test_many_requests(void)
+{
+#if defined(WITH_ASAN) || defined(WITH_TSAN)
+    g_test_skip("a sanitizer has taken all addresses");
+#else
+    struct rlimit before, limit;
+    int counts[2] = { 0, 0 };
+    BeFixture f;
+
+    be_open(&f);
+    g_atomic_int_set(&f.mem->yields, 1);
+    mallopt(M_MMAP_THRESHOLD, 32 * MiB);        /* what the heap needs, it has from the start */
+    mallopt(M_TRIM_THRESHOLD, GiB);
+    g_free(g_malloc(16 * MiB));
+    g_assert_cmpint(getrlimit(RLIMIT_AS, &before), ==, 0);
+    limit = before;
+    limit.rlim_cur = GiB / 2;
+    g_assert_cmpint(setrlimit(RLIMIT_AS, &limit), ==, 0);
+    for (int i = 0; i < MANY_REQUESTS; i++) {
+        blk_aio_preadv(f.blk, 0, &f.iov, 0, be_count, counts);
+    }
+    blk_drain(f.blk);
+    while (counts[0] + counts[1] < MANY_REQUESTS) {
+        aio_context_poll(aio_context_current(), true);
+    }
+    g_assert_cmpint(setrlimit(RLIMIT_AS, &before), ==, 0);
+    g_assert_cmpint(counts[0], >, 100);
+    g_assert_cmpint(counts[1], >, 100);
+    be_close(&f);
+#endif
 }
 
 /* ---- coroutine --------------------------------------------------------------- */
@@ -272,6 +323,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/backend/coroutine/all-calls-work", test_coroutine);
+    g_test_add_func("/backend/callback/no-memory-for-a-stack-is-an-error", test_many_requests);
     g_test_add_func("/backend/blocking/inside-a-coroutine-aborts",
                     test_blocking_inside_coroutine);
     g_test_add_func("/backend/callback/comes-after-the-call-and-outside-coroutines",
