@@ -25,4 +25,4 @@ chroot "$root" setarch i386 sh -c '
     cd /src
     [ -f build/build.ninja ] || meson setup build -Dwerror=true >/dev/null
     ninja -C build --quiet
-    meson test -C build --no-rebuild --quiet --print-errorlogs --suite unit'
+    meson test -C build --no-rebuild --quiet --print-errorlogs --timeout-multiplier 4 --suite unit'
