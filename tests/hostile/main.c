@@ -68,10 +68,11 @@ static void main_run_families(HostileRunner *r)
 int __wrap_main(int argc, char **argv)
 {
     HostileRunner r = { 0 };
+    g_autofree char *tool = NULL, *make = NULL;
     const GOptionEntry options[] = {
         { "all", 0, 0, G_OPTION_ARG_NONE, &r.is_all, "Run sampled families whole", NULL },
-        { "tool", 0, 0, G_OPTION_ARG_FILENAME, &r.tool, "Execute this program", "PATH" },
-        { "make", 0, 0, G_OPTION_ARG_FILENAME, &r.make, "Only write the cases' files", "FOLDER" },
+        { "tool", 0, 0, G_OPTION_ARG_FILENAME, &tool, "Execute this program", "PATH" },
+        { "make", 0, 0, G_OPTION_ARG_FILENAME, &make, "Only write the cases' files", "FOLDER" },
         { NULL },
     };
     g_autoptr(GOptionContext) context = g_option_context_new("[PATTERN]");
@@ -82,6 +83,8 @@ int __wrap_main(int argc, char **argv)
         fprintf(stderr, "%s\n", error->message);
         return 2;
     }
+    r.tool = tool;
+    r.make = make;
     r.only = argc > 1 ? argv[1] : NULL;
     if (r.make) {
         r.folder = g_strdup(r.make);

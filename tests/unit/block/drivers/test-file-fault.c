@@ -13,10 +13,13 @@ enum { FAULT_MAX_CALLS = 100 };
 
 static void bare_init(Fixture *f, BlockDriverState *bs, int flags)
 {
+    static BdrvNodePrivate priv;        /* of the one node at a time */
     FileState *s = g_malloc0(bdrv_file.instance_size);
 
+    priv = (BdrvNodePrivate) { .ctx = f->ctx };
     *bs = (BlockDriverState) {
         .drv = &bdrv_file, .opaque = s, .open_flags = flags, .read_only = !(flags & BLK_O_RDWR),
+        .priv = &priv,
     };
     s->sys.fault = &f->fault;
 }
