@@ -5,6 +5,14 @@
 #include <cairn/secret.h>
 #include <string.h>
 
+/* Whether @secret stands in @text more than once: as the data, and as a name or a value that a message may quote. */
+static bool stands_elsewhere(const char *text, const char *secret)
+{
+    const char *first = strstr(text, secret);
+
+    return first && strstr(first + 1, secret);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     g_autofree char *text = g_strndup((const char *)data, bytes);
@@ -22,7 +30,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
         const char *secret = qdict_get_try_str(props, "data");
 
         g_assert_nonnull(error);
-        g_assert_false(secret && strlen(secret) > 40 && strstr(error->message, secret));
+        g_assert_false(secret && strlen(secret) > 40 && !stands_elsewhere(text, secret) &&
+                       strstr(error->message, secret));
     }
     return 0;
 }
