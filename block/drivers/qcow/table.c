@@ -69,7 +69,6 @@ uint64_t qcow_entry_effective(uint64_t raw, int cluster_bits, int64_t end)
 
     switch (e.kind) {
     case QCOW_PLAIN:
-    case QCOW_BAD:
         return e.offset >= end ? 0 : raw;
     case QCOW_STREAM:
         return e.offset >= end ? QCOW_ENTRY_DEAD : raw;

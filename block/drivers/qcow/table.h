@@ -47,7 +47,8 @@ int64_t qcow_stream_max_offset(int cluster_bits);
 
 /*
  * What an entry means in a file that ended at @end when it was opened (crash-safety: nothing may
- * name space past it): a plain cluster that starts there counts as unmapped.
+ * name space past it): a plain cluster that starts there counts as unmapped. A bad entry is one wherever
+ * the file ends, or a table that cannot be cleared would read otherwise once the file has grown.
  */
 uint64_t qcow_entry_effective(uint64_t raw, int cluster_bits, int64_t end);
 /* Likewise an L1 entry: the table's offset, or 0. */

@@ -56,6 +56,8 @@ static void test_effective(void)
     g_assert_cmpuint(qcow_entry_effective(4096, 12, 4097), ==, 4096);
     g_assert_cmpuint(qcow_entry_effective(4096, 12, 4096), ==, 0);
     g_assert_cmpuint(qcow_entry_effective((uint64_t)1 << 62, 12, 1 << 20), ==, 0);
+    g_assert_cmpuint(qcow_entry_effective(4100, 12, 1 << 20), ==, 4100);
+    g_assert_cmpuint(qcow_entry_effective(4100, 12, 4096), ==, 4100);
     g_assert_cmpuint(qcow_entry_effective(stream, 12, 1001), ==, stream);
     g_assert_cmpuint(qcow_entry_effective(stream, 12, 1000), ==, QCOW_ENTRY_DEAD);
     g_assert_cmpuint(qcow_entry_effective(QCOW_ENTRY_DEAD, 12, 0), ==, QCOW_ENTRY_DEAD);
