@@ -87,6 +87,11 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(HostileImage, hostile_image_clear)
 
 /* Big-endian, of @width bytes. */
 void hostile_put(GByteArray *bytes, gint64 at, int width, guint64 value);
+GByteArray *hostile_zeros(gint64 length);
+/* Of an image without a backing file. */
+void hostile_put_header(GByteArray *bytes, int cluster_bits, int l2_bits, guint64 size, gint64 l1);
+/* Appends one cluster, compressed; returns the stream's length. */
+gint64 hostile_add_stream(GByteArray *bytes, gint64 cluster);
 /* A header of 64 KiB, without tables, that names a backing file; @format: recorded, or NULL. */
 GByteArray *hostile_overlay(const void *name, size_t name_bytes, const char *format);
 
@@ -99,7 +104,7 @@ HostileVerdict hostile_model(const GByteArray *image);
 typedef void HostileFamily(HostileRunner *r);
 
 HostileFamily hostile_headers, hostile_sizes, hostile_fields, hostile_cuts, hostile_entries,
-              hostile_streams, hostile_garbage, hostile_chains, hostile_canaries, hostile_names,
+              hostile_streams, hostile_garbage, hostile_bombs, hostile_chains, hostile_canaries, hostile_names,
               hostile_magics, hostile_options;
 
 #endif

@@ -13,8 +13,7 @@ void hostile_put(GByteArray *bytes, gint64 at, int width, guint64 value)
     }
 }
 
-static void image_put_header(GByteArray *bytes, int cluster_bits, int l2_bits, guint64 size,
-                             gint64 l1)
+void hostile_put_header(GByteArray *bytes, int cluster_bits, int l2_bits, guint64 size, gint64 l1)
 {
     hostile_put(bytes, 0, 4, 0x514649fb);
     hostile_put(bytes, 4, 4, 1);
@@ -24,7 +23,7 @@ static void image_put_header(GByteArray *bytes, int cluster_bits, int l2_bits, g
     hostile_put(bytes, 40, 8, (guint64)l1);
 }
 
-static GByteArray *image_zeros(gint64 length)
+GByteArray *hostile_zeros(gint64 length)
 {
     GByteArray *bytes = g_byte_array_new();
 
@@ -33,8 +32,7 @@ static GByteArray *image_zeros(gint64 length)
     return bytes;
 }
 
-/* Appends one cluster, compressed; returns the stream's length. */
-static gint64 image_add_stream(GByteArray *bytes, gint64 cluster)
+gint64 hostile_add_stream(GByteArray *bytes, gint64 cluster)
 {
     g_autofree guint8 *plain = g_malloc((gsize)cluster), *packed = g_malloc((gsize)cluster);
     z_stream z = { .next_in = plain, .avail_in = (uInt)cluster, .next_out = packed,
@@ -67,8 +65,8 @@ void hostile_image_init(HostileImage *image, int cluster_bits, int l2_bits, gboo
     m.data[0] = image_round_up(m.tables[1] + m.l2_bytes, m.cluster);
     m.data[1] = m.data[0] + m.cluster;
     m.stream = m.data[1] + m.cluster;
-    m.bytes = image_zeros(m.stream);
-    image_put_header(m.bytes, cluster_bits, l2_bits, (HOSTILE_L1_ENTRIES - 1) * span + 512, m.l1);
+    m.bytes = hostile_zeros(m.stream);
+    hostile_put_header(m.bytes, cluster_bits, l2_bits, (HOSTILE_L1_ENTRIES - 1) * span + 512, m.l1);
     if (has_backing) {
         hostile_put(m.bytes, 8, 8, 56);
         hostile_put(m.bytes, 16, 4, 8);
@@ -79,7 +77,7 @@ void hostile_image_init(HostileImage *image, int cluster_bits, int l2_bits, gboo
         hostile_put(m.bytes, m.tables[i], 8, (guint64)m.data[i]);
         memset(m.bytes->data + m.data[i], 0x11 + i, (size_t)m.cluster);
     }
-    m.stream_bytes = image_add_stream(m.bytes, m.cluster);
+    m.stream_bytes = hostile_add_stream(m.bytes, m.cluster);
     hostile_put(m.bytes, m.tables[0] + 16, 8,
                 (guint64)1 << 63 | (guint64)m.stream_bytes << (63 - cluster_bits)
                 | (guint64)m.stream);
@@ -95,9 +93,9 @@ GByteArray *hostile_overlay(const void *name, size_t name_bytes, const char *for
 {
     size_t record = format ? 5 + strlen(format) : 0;
     gint64 l1 = image_round_up((gint64)(48 + record + name_bytes), 8);
-    GByteArray *bytes = image_zeros(image_round_up(l1 + 2 * 8, 512));
+    GByteArray *bytes = hostile_zeros(image_round_up(l1 + 2 * 8, 512));
 
-    image_put_header(bytes, 9, 6, 65536, l1);
+    hostile_put_header(bytes, 9, 6, 65536, l1);
     hostile_put(bytes, 8, 8, 48 + record);
     hostile_put(bytes, 16, 4, name_bytes);
     if (format) {

@@ -23,6 +23,7 @@ static const struct {
     { "entries: of both tables, onto everything", hostile_entries },
     { "streams: each length, places, past the end", hostile_streams },
     { "garbage: random bytes in all tables", hostile_garbage },
+    { "bombs: small files that lead to much", hostile_bombs },
     { "chains: loops and depths", hostile_chains },
     { "canaries: never opened", hostile_canaries },
     { "names: of backing files", hostile_names },

@@ -200,7 +200,9 @@ static void trial_check_bounds(Trial *t)
         || !text_is_tame(t->run.err, t->command == WORDS)) {
         trial_fail(t, "prints control characters, or a line of the image's own");
     }
-    if (t->run.status == 1 && t->command != COMPARE && !strstr(t->run.err, "cairn-img: ")) {
+    if (t->run.status == 1 && t->command != COMPARE
+        && !strstr(t->run.err, t->command == CHECK ? "ERROR: " : "cairn-img: ")
+        && !strstr(t->run.err, "cairn-img: ")) {
         trial_fail(t, "fails without a message");
     }
 }

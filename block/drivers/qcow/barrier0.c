@@ -203,6 +203,7 @@ int coroutine_fn qcow_index(BlockDriverState *bs)
 
 typedef struct Scan {
     QcowUseMap *use;
+    QcowEffort effort;
     int64_t end;                /* E */
     int64_t highest;            /* end of what starts below E */
     /* ends of the L1 table and the name, and where something else stands after them */
@@ -258,6 +259,17 @@ static int coroutine_fn scan_stream_is_whole(BlockDriverState *bs, const QcowEnt
     return ret == -ENOMEM ? ret : 0;
 }
 
+static int scan_give_up(BlockDriverState *bs)
+{
+    QcowState *s = bs->opaque;
+
+    if (!g_atomic_int_exchange(&s->is_corrupt, 1)) {
+        bdrv_warn(bs, "Image '%s' is corrupt: its tables lead to more than the file holds",
+                  bs->filename);
+    }
+    return -EIO;
+}
+
 /* What an entry has to become. */
 static int coroutine_fn scan_entry(BlockDriverState *bs, Scan *scan, uint64_t raw,
                                    uint64_t *wanted)
@@ -269,7 +281,13 @@ static int coroutine_fn scan_entry(BlockDriverState *bs, Scan *scan, uint64_t ra
 
     *wanted = qcow_entry_effective(raw, s->g.cluster_bits, scan->end);
     e = qcow_entry_decode(*wanted, s->g.cluster_bits);
+    if (!qcow_effort_spend(&scan->effort, sizeof(raw))) {
+        return scan_give_up(bs);
+    }
     if (e.kind == QCOW_STREAM && e.offset + e.bytes > scan->end) {
+        if (!qcow_effort_spend(&scan->effort, scan->end - e.offset)) {
+            return scan_give_up(bs);
+        }
         ret = scan_stream_is_whole(bs, &e, scan->end, &is_whole);
     }
     if (!is_whole) {
@@ -399,6 +417,7 @@ static int coroutine_fn scan_walk(BlockDriverState *bs, Scan *scan)
 
     while (ret == 0 && qcow_use_map_next(scan->use)) {
         qcow_use_map_add_fixed(scan->use, s);
+        scan->effort.spent = 0;
         ret = qcow_l1_foreach(bs, scan->end, scan_l1_entry, scan);
     }
     g_mutex_lock(&s->lock);
@@ -408,6 +427,7 @@ static int coroutine_fn scan_walk(BlockDriverState *bs, Scan *scan)
         return ret;
     }
     scan->is_clearing = s->has_cleared = true;
+    scan->effort.spent = 0;
     ret = qcow_l1_foreach(bs, scan->end, scan_l1_entry, scan);
     g_mutex_lock(&s->lock);
     qcow_sort_avoided_locked(s);
@@ -487,6 +507,7 @@ static int coroutine_fn scan_run(BlockDriverState *bs)
     g_array_set_size(s->suspects, 0);
     qcow_reset_avoided_locked(s);
     g_mutex_unlock(&s->lock);
+    qcow_effort_init(&scan.effort, bs, scan.end);
     scan.use = qcow_use_map_new(scan.end + s->g.l2_bytes + s->g.cluster_size);
     scan.entries = g_try_new(uint64_t, s->g.l2_entries);
     ret = scan.use && scan.entries ? scan_walk(bs, &scan) : -ENOMEM;

@@ -16,24 +16,41 @@
 
 #define CHECK_MAX_REPORTS 1000          /* lines; a hostile image could give millions */
 
+#define CHECK_MEMO 4096                 /* streams whose verdict is kept */
+
 typedef enum CheckMode {
     CHECK_JUDGE,                /* everything */
     CHECK_GIVE_BACK,            /* leaks only, and they are given back */
 } CheckMode;
+
+/* A stream that was inflated; several clusters may share one. */
+typedef struct CheckedStream {
+    int64_t offset, bytes;      /* bytes 0: none */
+    int ret;                    /* of qcow_inflate() */
+} CheckedStream;
 
 typedef struct QcowCheck {
     BlockDriverState *bs;
     BlockCheckResult *result;
     CheckMode mode;
     bool repairs;               /* what is found will be repaired: findings say how */
-    bool is_blind;              /* something could not be read: what it names is unknown */
+    bool is_blind;              /* something was not read: what it names is unknown */
+    QcowEffort effort;
     QcowUseMap *use;
     int64_t end;                /* of the file */
     uint64_t *entries;          /* of the L2 table at hand */
     uint8_t *in, *out;          /* one cluster each */
+    CheckedStream *memo;        /* CHECK_MEMO */
     int64_t next_host;          /* where a cluster is not fragmented; 0: any place is good */
     int reports;
 } QcowCheck;
+
+static void check_say(const BlockCheckResult *result, const char *text)
+{
+    if (result->report) {
+        result->report(text, result->opaque);
+    }
+}
 
 static void G_GNUC_PRINTF(2, 3) check_report(QcowCheck *c, const char *format, ...)
 {
@@ -59,14 +76,32 @@ static const char *check_remedy(const QcowCheck *c, const char *remedy)
     return c->repairs ? remedy : "";
 }
 
+/* Returns 1, which ends the walk. */
+static int check_give_up(QcowCheck *c)
+{
+    c->is_blind = true;
+    c->result->check_errors++;
+    check_say(c->result, "ERROR: the tables lead to more than the file holds, again and again to the "
+              "same places; the check ends here");
+    return 1;
+}
+
 /* ---- streams ---- */
 
-static int coroutine_fn check_stream(QcowCheck *c, int64_t guest, const QcowEntry *e)
+static int coroutine_fn check_inflate(QcowCheck *c, int64_t guest, const QcowEntry *e)
 {
     QcowState *s = c->bs->opaque;
+    CheckedStream *seen = &c->memo[(e->offset ^ e->bytes << 5) % CHECK_MEMO];
     int64_t there = CLAMP(c->end - e->offset, 0, e->bytes);
-    int ret = there ? bdrv_co_pread(c->bs->file, e->offset, there, c->in) : 0;
+    int ret;
 
+    if (seen->offset == e->offset && seen->bytes == e->bytes) {
+        return seen->ret;
+    }
+    if (!qcow_effort_spend(&c->effort, e->bytes)) {
+        return check_give_up(c);
+    }
+    ret = there ? bdrv_co_pread(c->bs->file, e->offset, there, c->in) : 0;
     if (ret < 0) {
         c->result->check_errors++;
         check_report(c, "ERROR: cannot read the compressed cluster at guest offset %#" PRIx64
@@ -74,6 +109,16 @@ static int coroutine_fn check_stream(QcowCheck *c, int64_t guest, const QcowEntr
         return 0;
     }
     ret = qcow_inflate(s, c->in, there, c->out, s->g.cluster_size);
+    if (ret != -ENOMEM) {
+        *seen = (CheckedStream) { .offset = e->offset, .bytes = e->bytes, .ret = ret };
+    }
+    return ret;
+}
+
+static int coroutine_fn check_stream(QcowCheck *c, int64_t guest, const QcowEntry *e)
+{
+    int ret = check_inflate(c, guest, e);
+
     if (ret == -EIO) {
         c->result->corruptions++;
         check_report(c, "ERROR: the stream at offset %#" PRIx64 " does not give the cluster at "
@@ -155,6 +200,9 @@ static int coroutine_fn check_entry(QcowCheck *c, int64_t guest, uint64_t raw)
     if (e.kind == QCOW_NONE) {
         c->next_host = 0;
         return 0;
+    }
+    if (!qcow_effort_spend(&c->effort, sizeof(raw))) {
+        return check_give_up(c);
     }
     if (qcow_use_map_is_first(c->use) && c->mode == CHECK_JUDGE) {
         check_count(c, &e);
@@ -305,6 +353,7 @@ static void coroutine_fn check_leaks(QcowCheck *c)
 
 /* ---- the walk ---- */
 
+/* Returns: 0; 1: given up; -errno. */
 static int coroutine_fn check_walk(QcowCheck *c)
 {
     QcowState *s = c->bs->opaque;
@@ -313,6 +362,7 @@ static int coroutine_fn check_walk(QcowCheck *c)
     check_l1_place(c);
     while (ret == 0 && qcow_use_map_next(c->use)) {
         qcow_use_map_add_fixed(c->use, s);
+        c->effort.spent = 0;
         ret = qcow_l1_foreach(c->bs, c->end, check_table, c);
         if (ret == 0) {
             check_leaks(c);
@@ -330,15 +380,20 @@ static int coroutine_fn check_run(QcowCheck *c)
     c->entries = g_try_new(uint64_t, s->g.l2_entries);
     c->in = g_try_malloc(s->g.cluster_size);
     c->out = g_try_malloc(s->g.cluster_size);
-    ret = c->use && c->entries && c->in && c->out ? check_walk(c) : -ENOMEM;
+    c->memo = g_try_new0(CheckedStream, CHECK_MEMO);
+    ret = c->use && c->entries && c->in && c->out && c->memo ? check_walk(c) : -ENOMEM;
     qcow_use_map_free(c->use);
     g_free(c->entries);
     g_free(c->in);
     g_free(c->out);
+    g_free(c->memo);
     return ret;
 }
 
-/* One walk over the image as it is on disk; *@result is filled anew, but for its callback. */
+/*
+ * One walk over the image as it is on disk; *@result is filled anew, but for its callback. Returns
+ * as check_walk().
+ */
 static int coroutine_fn check_pass(BlockDriverState *bs, CheckMode mode, bool repairs,
                                    BlockCheckResult *result)
 {
@@ -355,17 +410,11 @@ static int coroutine_fn check_pass(BlockDriverState *bs, CheckMode mode, bool re
     *result = (BlockCheckResult) { .report = result->report, .opaque = result->opaque };
     result->total_clusters = DIV_ROUND_UP(s->g.size, s->g.cluster_size);
     result->image_end_offset = MIN(qcow_fixed_end(s), c.end);
+    qcow_effort_init(&c.effort, bs, c.end);
     return check_run(&c);
 }
 
 /* ---- repairing ---- */
-
-static void check_say(const BlockCheckResult *result, const char *text)
-{
-    if (result->report) {
-        result->report(text, result->opaque);
-    }
-}
 
 /* The counts become those of a walk after the repair. */
 static int coroutine_fn check_fix_errors(BlockDriverState *bs, BlockCheckResult *result)
@@ -397,7 +446,7 @@ static int coroutine_fn check_fix_leaks(BlockDriverState *bs, BlockCheckResult *
     }
     ret = check_pass(bs, CHECK_GIVE_BACK, false, &walk);
     qcow_scan_forget(bs->opaque);
-    if (ret == 0) {
+    if (ret >= 0) {
         result->leaks_fixed = walk.leaks_fixed;
         result->leaks = MAX(result->leaks - walk.leaks_fixed, 0);
         result->check_errors += walk.check_errors;
@@ -411,6 +460,9 @@ static int coroutine_fn check_and_fix(BlockDriverState *bs, BlockCheckResult *re
     bool repairs = (fix & BLOCK_CHECK_FIX_ERRORS) != 0;
     int ret = check_pass(bs, CHECK_JUDGE, repairs, result);
 
+    if (ret > 0 && repairs) {
+        check_say(result, "Nothing is repaired");
+    }
     if (ret == 0 && repairs && result->corruptions) {
         ret = check_fix_errors(bs, result);
     }

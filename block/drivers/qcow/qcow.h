@@ -378,6 +378,23 @@ QcowClash qcow_use_map_add(QcowUseMap *map, int64_t offset, int64_t bytes, QcowU
  */
 bool qcow_use_map_next_free(QcowUseMap *map, int64_t *offset, int64_t *bytes);
 
+/* ---- effort.c: what a walk over all tables may cost ---- */
+typedef struct QcowEffort {
+    BlockDriverState *bs;
+    int64_t end;                /* of the file */
+    int64_t data;               /* bytes of it that are no hole */
+    bool is_counted;            /* @data is exact */
+    int64_t spent;              /* bytes; 0 begins another walk */
+} QcowEffort;
+
+/* @end: of the file, in bytes. */
+void coroutine_fn qcow_effort_init(QcowEffort *e, BlockDriverState *bs, int64_t end);
+/*
+ * @bytes: of the file, that belong to what is looked at. False: more was seen than the file holds,
+ * so what it names overlaps.
+ */
+bool coroutine_fn qcow_effort_spend(QcowEffort *e, int64_t bytes);
+
 /* ---- read.c ---- */
 int coroutine_fn qcow_co_preadv(BlockDriverState *bs, int64_t offset, int64_t bytes,
                                 const IOVector *iov, int flags);

@@ -292,6 +292,51 @@ static void test_huge_header(void)
     mem_close_ok(blk);
 }
 
+/* ---- tables that lead to more than the file holds ---- */
+
+#define BOMB_L1_ENTRIES (1 << 15)       /* onto one table of 63 entries: 2^21 */
+
+static MemDisk *image_bomb(void)
+{
+    MemDisk *d = image_new((int64_t)BOMB_L1_ENTRIES * 64 * CLUSTER, 9, 6);
+    int64_t table = 48 + BOMB_L1_ENTRIES * 8 + 464;
+
+    for (int i = 0; i < BOMB_L1_ENTRIES; i++) {
+        image_put64(d, 48 + i * 8, (uint64_t)table);
+    }
+    for (int i = 0; i < 63; i++) {
+        image_put64(d, table + i * 8, (uint64_t)table + CLUSTER);
+    }
+    image_fill(d, table + CLUSTER, 1, CLUSTER);
+    return d;
+}
+
+static void count_report(const char *text, void *opaque)
+{
+    *(int *)opaque += strstr(text, "more than the file holds") != NULL;
+}
+
+/* A check ends and says why; a repair and a write leave the image as it is. */
+static void test_bomb(void)
+{
+    g_autoptr(MemDisk) d = image_bomb();
+    g_autofree uint8_t *before = g_memdup2(d->data, d->size);
+    int64_t size = d->size;
+    uint8_t buf[CLUSTER] = { 0 };
+    int said = 0;
+    BlockCheckResult r = { .report = count_report, .opaque = &said };
+    BlockBackend *blk = mem_open_ok(ctx, d, NULL, BLK_O_RDWR | BLK_O_RESIZE);
+
+    g_assert_true(blk_check(blk, &r, BLOCK_CHECK_FIX_ERRORS | BLOCK_CHECK_FIX_LEAKS, NULL));
+    g_assert_cmpint(r.check_errors, ==, 1);
+    g_assert_cmpint(r.allocated_clusters, <, 1 << 20);
+    g_assert_cmpint(blk_pwrite(blk, 63 * CLUSTER, CLUSTER, buf, 0), ==, -EIO);
+    g_assert_false(blk_truncate(blk, blk_getlength(blk) + CLUSTER, PREALLOC_MODE_OFF, NULL));
+    mem_close_ok(blk);
+    g_assert_cmpmem(d->data, d->size, before, size);
+    g_assert_cmpint(said, ==, 1);
+}
+
 int main(int argc, char **argv)
 {
     int ret;
@@ -309,6 +354,7 @@ int main(int argc, char **argv)
     g_test_add_func("/qcow/hostile/file-cut-off/opens-or-says-why", test_cut_off);
     g_test_add_func("/qcow/hostile/name-cut-off/is-refused", test_cut_name);
     g_test_add_func("/qcow/hostile/garbage/keeps-the-header", test_garbage);
+    g_test_add_func("/qcow/hostile/a-table-named-by-all/ends-a-check", test_bomb);
     g_test_add_func("/qcow/hostile/largest-disk/takes-no-memory", test_huge_header);
     ret = g_test_run();
     cairn_context_unref(ctx);
