@@ -532,8 +532,8 @@ static void start_spoil(Env *e)
     int64_t table = (int64_t)image_get64(d, 48);
 
     if (e->start->is_crashed) {
-        image_put64(d, table + 60 * 8, (uint64_t)d->size + 65536);
-        image_put64(d, table + 61 * 8, (uint64_t)d->size + (1 << 20));
+        image_put64(d, table + 60 * 8, (uint64_t)ROUND_UP_TO(d->size, 512) + 65536);
+        image_put64(d, table + 61 * 8, (uint64_t)ROUND_UP_TO(d->size, 512) + (1 << 20));
     }
     if (e->start->is_damaged) {
         image_put64(d, table + 50 * 8, image_get64(d, table));
