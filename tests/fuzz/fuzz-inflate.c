@@ -32,7 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     g_autofree uint8_t *out = g_malloc(cluster_size + GUARD_BYTES);
     int ret;
 
-    g_mutex_init(&s.stream_lock);
+    g_mutex_init(&s.codec_lock);
     memset(out, 0xa5, cluster_size + GUARD_BYTES);
     ret = qcow_inflate(&s, data + (bytes > 0), bytes - (bytes > 0), out, cluster_size);
     g_assert_true(ret == 0 || ret == -EIO);
@@ -42,7 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     if (ret == 0) {
         check_round_trip(&s, out, cluster_size);
     }
-    qcow_streams_free(&s);
-    g_mutex_clear(&s.stream_lock);
+    qcow_codecs_free(&s);
+    g_mutex_clear(&s.codec_lock);
     return 0;
 }

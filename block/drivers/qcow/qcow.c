@@ -172,7 +172,7 @@ static void qcow_init_state(BlockDriverState *bs, QDict *opts)
     QcowState *s = bs->opaque;
 
     g_mutex_init(&s->lock);
-    g_mutex_init(&s->stream_lock);
+    g_mutex_init(&s->codec_lock);
     co_queue_init(&s->tasks);
     co_queue_init(&s->claim_waiters);
     co_queue_init(&s->placed);
@@ -265,7 +265,7 @@ static void qcow_close(BlockDriverState *bs)
     }
     qcow_cache_free(s);
     qcow_epochs_free(s);
-    qcow_streams_free(s);
+    qcow_codecs_free(s);
     qcow_punch_forget(s);
     g_clear_pointer(&s->tables_at, g_array_unref);
     g_clear_pointer(&s->suspects, g_array_unref);
@@ -275,7 +275,7 @@ static void qcow_close(BlockDriverState *bs)
     g_clear_pointer(&s->zeroes, free);
     g_clear_pointer(&s->stream_data, g_free);
     g_mutex_clear(&s->lock);
-    g_mutex_clear(&s->stream_lock);
+    g_mutex_clear(&s->codec_lock);
 }
 
 /* Who becomes read-only has written everything before. */

@@ -19,8 +19,6 @@
 #include "crypto/block.h"
 #include "util/cutils.h"
 
-#include <zlib.h>
-
 /* of QcowState.zeroes: >= a cluster, a table */
 #define QCOW_ZERO_BYTES ((int64_t)64 << 10)
 #define QCOW_MAX_SPACE (INT64_MAX / 2)                  /* no offset is above that */
@@ -119,6 +117,8 @@ typedef struct QcowL1Place {
 
 typedef enum QcowTask { QCOW_TASK_TODO, QCOW_TASK_RUNNING, QCOW_TASK_DONE } QcowTask;
 
+typedef struct QcowCodec QcowCodec;     /* inflate.c */
+
 typedef struct QcowState {
     /* Constant while open, or changed only while drained. */
     QcowGeometry g;
@@ -138,9 +138,8 @@ typedef struct QcowState {
     /* QcowRange: free for good; NULL: none yet. Under the flush lock (punch.c) */
     GTree *free_space;
 
-    GMutex stream_lock;         /* a leaf: guards the two below */
-    GSList *inflaters;          /* z_stream *, ready for use */
-    GSList *deflaters;
+    GMutex codec_lock;          /* a leaf: guards the two below */
+    QcowCodec *inflaters, *deflaters;   /* ready for use */
 
     GMutex lock;                /* guards all that follows */
     QcowCache cache;
@@ -413,7 +412,11 @@ int qcow_inflate(QcowState *s, const uint8_t *in, size_t in_bytes, uint8_t *out,
  * bytes.
  */
 int qcow_deflate(QcowState *s, const uint8_t *in, uint8_t *out, size_t cluster_size);
-void qcow_streams_free(QcowState *s);
+void qcow_codecs_free(QcowState *s);
+
+/* ---- noise.c ---- */
+/* Whether deflating @in would be in vain; any thread. */
+bool qcow_is_noise(const uint8_t *in, size_t bytes);
 
 /* ---- crypt.c ---- */
 int coroutine_fn qcow_encrypt(BlockDriverState *bs, int64_t guest, const uint8_t *in,

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <zlib.h>
 
 #include "block/drivers/qcow/table.h"
 #include "util/cutils.h"
@@ -278,6 +279,59 @@ static void test_all_cluster_sizes(void)
     }
 }
 
+/* ---- streams of other writers ---- */
+
+/* @flush: how the stream ends; @in_bytes of @in. Returns its length. */
+static int make_stream(const uint8_t *in, size_t in_bytes, int flush, uint8_t *out, size_t room)
+{
+    z_stream z = { .next_in = (Bytef *)in, .avail_in = (uInt)in_bytes, .next_out = out,
+                   .avail_out = (uInt)room };
+
+    g_assert_cmpint(deflateInit2(&z, 1, Z_DEFLATED, -12, 9, Z_DEFAULT_STRATEGY), ==, Z_OK);
+    g_assert_cmpint(deflate(&z, flush), >=, Z_OK);
+    deflateEnd(&z);
+    return (int)(room - z.avail_out);
+}
+
+/* What counts is that a stream gives a cluster, not how it goes on behind it. */
+static void test_other_streams(void)
+{
+    static const struct {
+        const char *name;
+        size_t in_bytes;
+        int flush, more;        /* more: bytes of something else that the entry counts in */
+        bool is_whole;
+    } cases[] = {
+        { "ends", CLUSTER, Z_FINISH, 0, true },
+        { "with something behind it", CLUSTER, Z_FINISH, 100, true },
+        { "without an end", CLUSTER, Z_SYNC_FLUSH, 0, true },
+        { "of more than a cluster", CLUSTER + 64, Z_FINISH, 0, true },
+        { "of less than a cluster", CLUSTER - 1, Z_FINISH, 0, false },
+        { "cut off", CLUSTER, Z_FINISH, -20, false },
+    };
+    g_autofree uint8_t *text = make_text(2 * CLUSTER);
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(MemDisk) d = image_new(SIZE, 12, 9);
+        uint8_t buf[CLUSTER], stream[CLUSTER] = { 0 };
+        int bytes = make_stream(text, cases[i].in_bytes, cases[i].flush, stream, sizeof(stream));
+        BlockBackend *blk;
+
+        bytes += cases[i].more;
+        image_put64(d, 48, CLUSTER);
+        image_put64(d, CLUSTER, qcow_entry_stream(3 * CLUSTER, bytes, 12));
+        image_resize(d, 4 * CLUSTER);
+        memcpy(d->data + 3 * CLUSTER, stream, (size_t)bytes);
+        blk = mem_open_ok(ctx, d, NULL, 0);
+        g_test_message("a stream %s", cases[i].name);
+        g_assert_cmpint(blk_pread(blk, 0, CLUSTER, buf), ==, cases[i].is_whole ? 0 : -EIO);
+        if (cases[i].is_whole) {
+            g_assert_cmpmem(buf, CLUSTER, text, CLUSTER);
+        }
+        mem_close_ok(blk);
+    }
+}
+
 int main(int argc, char **argv)
 {
     int ret;
@@ -292,6 +346,7 @@ int main(int argc, char **argv)
     g_test_add_func("/qcow/compress/freed-stream/leaves-its-neighbours", test_freed_stream);
     g_test_add_func("/qcow/compress/rewritten-image/leaks-nothing", test_rewritten_image);
     g_test_add_func("/qcow/compress/stream-after-flush/begins-a-sector", test_cursor_after_flush);
+    g_test_add_func("/qcow/compress/streams-of-others/are-read", test_other_streams);
     g_test_add_func("/qcow/compress/all-cluster-sizes/round-trip", test_all_cluster_sizes);
     ret = g_test_run();
     cairn_context_unref(ctx);
