@@ -216,7 +216,8 @@ static GPid start_convert(const ToolFolder *f, const char *const more[], const c
     return pid;
 }
 
-static const char *const slowly[] = { "-r", "2M", "-m", "2", NULL };
+/* Seconds for what these tests convert: it shall still be at it when a busy machine gets to kill it. */
+static const char *const slowly[] = { "-r", "512k", "-m", "2", NULL };
 
 static void wait_for_part(const ToolFolder *f, const char *part)
 {
