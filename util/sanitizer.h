@@ -35,6 +35,8 @@
 #endif
 #ifdef WITH_VALGRIND
 #include <valgrind/valgrind.h>
+#else
+#define RUNNING_ON_VALGRIND 0
 #endif
 
 typedef struct StackNote {
