@@ -92,6 +92,28 @@ static int coroutine_fn write_cipher_bytes(BlockDriverState *bs, const QcowWrite
     return ret;
 }
 
+/*
+ * Durable when it ends, with @flags BDRV_REQ_FUA. A sync that fails must be known here, and not only
+ * by the child: so where the child would sync by a flush of its own, this node does; and where a
+ * durable write has failed, another sync tells whether nothing is known of the disk any more.
+ */
+static int coroutine_fn write_place_bytes(BlockDriverState *bs, const QcowWrite *w, int64_t host,
+                                          int64_t bytes, int flags)
+{
+    QcowState *s = bs->opaque;
+    int below = flags & bs->file->bs->supported_write_flags;
+    int ret = s->crypto ? write_cipher_bytes(bs, w, host, bytes, below)
+                        : write_plain_bytes(bs, w, host, bytes, below);
+
+    if (ret == 0 && flags != below) {
+        return qcow_sync(bs);
+    }
+    if (ret < 0 && flags) {
+        qcow_sync(bs);
+    }
+    return ret;
+}
+
 /* @run was looked up in this hold of the lock, which is left for good. */
 static int64_t coroutine_fn write_in_place(BlockDriverState *bs, QcowWrite *w,
                                            const QcowRun *run)
@@ -125,8 +147,7 @@ static int64_t coroutine_fn write_in_place(BlockDriverState *bs, QcowWrite *w,
         flags = 0;
     }
     qcow_event(bs, "write_aio");
-    ret = s->crypto ? write_cipher_bytes(bs, w, run->host, run->bytes, flags)
-                    : write_plain_bytes(bs, w, run->host, run->bytes, flags);
+    ret = write_place_bytes(bs, w, run->host, run->bytes, flags);
     qcow_unpin(pin);
     return ret < 0 ? ret : run->bytes;
 }
