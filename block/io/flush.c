@@ -12,6 +12,11 @@
  */
 #include "block/io/io-int.h"
 
+static bool flush_reaches(const BdrvChild *child)
+{
+    return child->role & (BDRV_CHILD_DATA | BDRV_CHILD_METADATA | BDRV_CHILD_FILTERED);
+}
+
 static int coroutine_fn flush_children(BlockDriverState *bs)
 {
     GPtrArray *children = bs->priv->children;
@@ -21,7 +26,7 @@ static int coroutine_fn flush_children(BlockDriverState *bs)
         BdrvChild *child = g_ptr_array_index(children, i);
         int ret = 0;
 
-        if (child->role & (BDRV_CHILD_DATA | BDRV_CHILD_METADATA | BDRV_CHILD_FILTERED)) {
+        if (flush_reaches(child)) {
             ret = bdrv_co_flush_bs(child->bs);
         }
         if (ret < 0 && result == 0) {
@@ -85,6 +90,18 @@ int coroutine_fn bdrv_co_flush_bs(BlockDriverState *bs)
         flush_note(p, gen);
     }
     return MIN(ret, 0);
+}
+
+void bdrv_child_expect_flush(BdrvChild *child)
+{
+    GPtrArray *children = child->bs->priv->children;
+
+    g_atomic_int_inc(&child->bs->priv->write_gen);
+    for (guint i = 0; i < children->len; i++) {
+        if (flush_reaches(g_ptr_array_index(children, i))) {
+            bdrv_child_expect_flush(g_ptr_array_index(children, i));
+        }
+    }
 }
 
 int coroutine_fn bdrv_co_flush(BdrvChild *child)

@@ -347,6 +347,11 @@ CAIRN_API int coroutine_fn bdrv_co_pwrite_zeroes(BdrvChild *child, int64_t offse
                                                  int64_t bytes, int flags);
 CAIRN_API int coroutine_fn bdrv_co_pdiscard(BdrvChild *child, int64_t offset, int64_t bytes);
 CAIRN_API int coroutine_fn bdrv_co_flush(BdrvChild *child);
+/**
+ * bdrv_child_expect_flush: the next flush of @child syncs even if nothing was written through it:
+ * a process that was killed may have written before. Any thread.
+ */
+CAIRN_API void bdrv_child_expect_flush(BdrvChild *child);
 CAIRN_API int coroutine_fn bdrv_co_copy_range_from(BdrvChild *child, int64_t offset,
                                                    BdrvChild *target, int64_t target_offset,
                                                    int64_t bytes);

@@ -426,7 +426,7 @@ static int coroutine_fn scan_walk(BlockDriverState *bs, Scan *scan)
     if (ret < 0 || !scan->needs_clearing || QCOW_MUTANT(NO_CLEARING)) {
         return ret;
     }
-    scan->is_clearing = s->has_cleared = true;
+    scan->is_clearing = true;
     scan->effort.spent = 0;
     ret = qcow_l1_foreach(bs, scan->end, scan_l1_entry, scan);
     g_mutex_lock(&s->lock);
@@ -447,15 +447,17 @@ static int coroutine_fn scan_extend(BlockDriverState *bs, const Scan *scan)
 
 /*
  * Invariants 1 and 2: the clearing is durable before the file grows; and its length is before
- * something is written in place across the old end, which may lie within a sector. A scan that
- * failed half-way may have left nothing for this one to clear.
+ * something is written in place across the old end, which may lie within a sector. It may be that
+ * of a scan that failed half-way, or of a session that was killed, which has left nothing to clear:
+ * so there is a sync whether this scan has cleared or not.
  */
 static int coroutine_fn scan_settle(BlockDriverState *bs, Scan *scan)
 {
-    QcowState *s = bs->opaque;
-    int ret = s->has_cleared && !QCOW_MUTANT(NO_SYNC_OF_CLEARING) ? qcow_sync(bs) : 0;
+    int ret;
 
-    s->has_cleared = s->has_cleared && ret < 0;
+    bdrv_child_expect_flush(bs->file);
+    ret = QCOW_MUTANT(NO_SYNC_OF_CLEARING) ? 0 : qcow_sync(bs);
+
     return ret == 0 && scan->highest > scan->end && !QCOW_MUTANT(NO_EXTENDING)
         ? scan_extend(bs, scan) : ret;
 }

@@ -453,7 +453,11 @@ static int coroutine_fn check_fix_leaks(BlockDriverState *bs, BlockCheckResult *
         check_say(result, "Leaks are left alone as long as the image has errors");
         return 0;
     }
-    ret = check_pass(bs, CHECK_GIVE_BACK, false, &walk);
+    bdrv_child_expect_flush(bs->file);  /* a killed session may have unmapped them, and not durably */
+    ret = qcow_sync(bs);
+    if (ret == 0) {
+        ret = check_pass(bs, CHECK_GIVE_BACK, false, &walk);
+    }
     qcow_scan_forget(bs->opaque);
     if (ret >= 0) {
         result->leaks_fixed = walk.leaks_fixed;

@@ -158,7 +158,6 @@ typedef struct QcowState {
     GArray *suspects;           /* QcowRange, ascending: named twice; not written, not freed */
     bool all_suspect;           /* too many to be told apart */
     QcowTask index_task, scan_task;
-    bool has_cleared;           /* the scan's: since the last sync, also if it failed then */
     CoQueue tasks;              /* waits for either */
     GQueue claims;              /* QcowClaim, by link */
     CoQueue claim_waiters;

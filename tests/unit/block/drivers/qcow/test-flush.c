@@ -40,7 +40,9 @@ static void test_syncs_of_flush(void)
 
     g_assert_cmpint(syncs_of_flush(blk, d), ==, 0);
     write_flags(blk, 0, 65536, 1, 0);
-    g_assert_cmpint(d->syncs, ==, 0);
+    g_assert_cmpint(d->syncs, ==, 1);           /* barrier 0's, once a session */
+    write_flags(blk, 1 << 20, 65536, 1, 0);
+    g_assert_cmpint(d->syncs, ==, 1);
     g_assert_cmpint(syncs_of_flush(blk, d), ==, 2);
     g_assert_cmpint(syncs_of_flush(blk, d), ==, 0);
     write_flags(blk, 0, 4096, 2, 0);
@@ -57,6 +59,8 @@ static void test_syncs_of_fua(void)
     g_autoptr(MemDisk) d = image_new(SIZE, 12, 9);
     BlockBackend *blk = mem_open_ok(ctx, d, NULL, BLK_O_RDWR);
 
+    write_flags(blk, 3 << 20, 4096, 1, 0);      /* barrier 0, once a session */
+    g_assert_cmpint(blk_flush(blk), ==, 0);
     d->syncs = 0;
     write_flags(blk, 0, 65536, 1, BDRV_REQ_FUA);
     g_assert_cmpint(d->syncs, ==, 2);
@@ -106,6 +110,31 @@ static void test_syncs_of_barrier0(void)
     mem_close_ok(blk);
 }
 
+/*
+ * A session that was killed may have cleared, or unmapped, what only this one makes durable: before
+ * the file grows, and before leaked space is given back.
+ */
+static void test_syncs_after_a_killed_session(void)
+{
+    g_autoptr(MemDisk) d = image_new(SIZE, 12, 9);
+    BlockCheckResult r = { 0 };
+    BlockBackend *blk;
+
+    image_put64(d, 48, 4096);
+    image_put64(d, 4096, 8192);
+    image_fill(d, 8192, 1, 65536);              /* the rest is leaked */
+    blk = mem_open_ok(ctx, d, NULL, BLK_O_RDWR);
+    mem_disk_record(d);
+    g_assert_true(blk_check(blk, &r, BLOCK_CHECK_FIX_LEAKS, NULL));
+    g_assert_cmpint(r.leaks_fixed, >, 0);
+    g_assert_cmpuint(d->log->len, >, 1);
+    g_assert_cmpint(g_array_index(d->log, MemRecord, 0).op, ==, MEM_SYNC);
+    mem_disk_record(d);
+    write_flags(blk, 1 << 20, 4096, 1, 0);
+    g_assert_cmpint(g_array_index(d->log, MemRecord, 0).op, ==, MEM_SYNC);
+    mem_close_ok(blk);
+}
+
 /* A cluster that the file ends in is not written before the file's new length is durable. */
 static void test_barrier0_extends_durably(void)
 {
@@ -118,11 +147,12 @@ static void test_barrier0_extends_durably(void)
     blk = mem_open_ok(ctx, d, NULL, BLK_O_RDWR);
     mem_disk_record(d);
     write_flags(blk, 512, 512, 1, 0);
-    g_assert_cmpuint(d->log->len, ==, 3);
-    g_assert_cmpint(g_array_index(d->log, MemRecord, 0).op, ==, MEM_TRUNCATE);
-    g_assert_cmpint(g_array_index(d->log, MemRecord, 0).bytes, ==, 8192 + 4096);
-    g_assert_cmpint(g_array_index(d->log, MemRecord, 1).op, ==, MEM_SYNC);
-    g_assert_cmpint(g_array_index(d->log, MemRecord, 2).op, ==, MEM_WRITE);
+    g_assert_cmpuint(d->log->len, ==, 4);
+    g_assert_cmpint(g_array_index(d->log, MemRecord, 0).op, ==, MEM_SYNC);
+    g_assert_cmpint(g_array_index(d->log, MemRecord, 1).op, ==, MEM_TRUNCATE);
+    g_assert_cmpint(g_array_index(d->log, MemRecord, 1).bytes, ==, 8192 + 4096);
+    g_assert_cmpint(g_array_index(d->log, MemRecord, 2).op, ==, MEM_SYNC);
+    g_assert_cmpint(g_array_index(d->log, MemRecord, 3).op, ==, MEM_WRITE);
     mem_close_ok(blk);
 }
 
@@ -148,7 +178,7 @@ static void test_order(void)
     for (guint i = 0; i < d->log->len; i++) {
         const MemRecord *r = &g_array_index(d->log, MemRecord, i);
 
-        if (r->op == MEM_SYNC && first_sync < 0) {
+        if (r->op == MEM_SYNC && data >= 0 && first_sync < 0) {     /* barrier 0's is before */
             first_sync = (int)i;
         }
         if (record_meets(r, 48, 32)) {
@@ -426,9 +456,9 @@ static void test_checkpoint(void)
     g_assert_cmpuint(image_get64(d, 48), !=, 0);    /* on disk without a guest's flush */
     /* One for the data, and one more for each period that a slow machine took. */
     periods = (g_get_monotonic_time() - start) / (5 * G_USEC_PER_SEC);
-    g_assert_cmpint(d->syncs, >=, 2);
-    g_assert_cmpint(d->syncs, <=, 2 + 2 * periods);
-    g_assert_cmpint(d->syncs % 2, ==, 0);
+    g_assert_cmpint(d->syncs, >=, 1 + 2);           /* 1: barrier 0 */
+    g_assert_cmpint(d->syncs, <=, 1 + 2 + 2 * periods);
+    g_assert_cmpint(d->syncs % 2, ==, 1);
     mem_close_ok(blk);
 }
 
@@ -443,6 +473,8 @@ int main(int argc, char **argv)
     g_test_add_func("/qcow/flush/fua-zeros/over-a-pending-unmapping-flush", test_fua_of_unmapped);
     g_test_add_func("/qcow/flush/barrier-0/costs-1-once", test_syncs_of_barrier0);
     g_test_add_func("/qcow/flush/barrier-0/extends-durably", test_barrier0_extends_durably);
+    g_test_add_func("/qcow/flush/after-a-killed-session/syncs-first",
+                    test_syncs_after_a_killed_session);
     g_test_add_func("/qcow/flush/data-and-table/are-durable-before-l1", test_order);
     g_test_add_func("/qcow/flush/failed-sync/ends-writing", test_failed_sync);
     g_test_add_func("/qcow/flush/failed-table-write/is-made-good-by-the-next",
