@@ -17,12 +17,14 @@ LLVM_PROFILE_FILE=$PWD/$out/prof/%4m.profraw \
     meson test -C $out --no-rebuild --timeout-multiplier 4 --quiet >$out/test.log 2>&1 ||
     { tail -n 30 $out/test.log; exit 1; }
 
-# The programs of the tests each hold a copy of the library; "-object" stands before all but the first.
+# The programs of the tests each hold a copy of the library; "-object" stands before all but the first. That of the
+# mutants is another library.
 mapfile -t objects < <(python3 -c '
 import json, os
 tests = json.load(open("build-coverage/meson-info/intro-tests.json"))
 words = sorted({word for test in tests for word in test["cmd"]
-                if "/build-coverage/" in word and os.access(word, os.X_OK)})
+                if "/build-coverage/" in word and os.access(word, os.X_OK)
+                and os.path.isfile(word) and not word.endswith("/crash-mutants")})
 for at, word in enumerate([*words, "build-coverage/lib/libcairn.so"]):
     print(*(["-object"] if at else []), word, sep="\n")
 ')

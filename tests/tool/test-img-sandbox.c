@@ -83,6 +83,10 @@ int main(int argc, char **argv)
         g_test_message("this kernel has no Landlock");
         return g_test_run();
     }
+    if (g_getenv("LLVM_PROFILE_FILE")) {
+        g_test_message("what counts branches could not write its file from inside");
+        return g_test_run();
+    }
     g_test_add("/img/sandbox/commands", ToolFolder, NULL, tool_folder_setup, commands_work_inside,
                tool_folder_teardown);
     g_test_add("/img/sandbox/failures", ToolFolder, NULL, tool_folder_setup, failures_are_told,
