@@ -46,8 +46,10 @@ class Sources:
                            check=True)
         elif name == "raw_w":
             shutil.copyfile(self.names["raw"], self.names["raw_w"])
-        elif name in ("qcow", "qcow_w"):
-            self.peer(f"{to_qcow}{{{name}}}")
+        elif name == "qcow":
+            self.peer(f"{to_qcow}{{qcow}}")
+        elif name == "qcow_w":          # nothing is left to be allocated
+            self.peer("convert -S 0 -f raw -O qcow {raw} {qcow_w}")
         elif name == "packed":
             self.peer("convert -c -f raw -O qcow {raw} {packed}", may_fail=True)
         elif name == "crypt":
@@ -108,7 +110,7 @@ def result_differs(row, sources, options):
 def fio_cpu(row, sources, count):
     """Seconds of CPU time that fio takes for one request."""
     image = sources.names["raw_w" if "write" in row.fio else "raw"]
-    words = sources.words(rows.FIO, count, fio=row.fio, image=image)
+    words = sources.words(rows.FIO, 10 * count, fio=row.fio, image=image)     # a second or so
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     job = json.loads(done.stdout)["jobs"][0]
     side = job["write" if "write" in row.fio else "read"]

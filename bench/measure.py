@@ -3,6 +3,7 @@
 
 import collections
 import os
+import re
 import statistics
 import subprocess
 import tempfile
@@ -18,6 +19,9 @@ def run_once(launcher, words):
                               capture_output=True, text=True, check=True, pass_fds=[note.fileno()])
         note.seek(0)
         status, wall, user, system, kib = map(int, note.read().split())
+    # The tools' own figure, where they give one: without opening, closing and the last flush.
+    said = re.search(r"Run completed in ([0-9.]+) seconds", done.stdout)
+    wall = float(said.group(1)) * 1e6 if said else wall
     return Run(status, wall / 1e6, (user + system) / 1e6, kib / 1024, done.stdout, done.stderr)
 
 

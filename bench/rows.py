@@ -8,7 +8,7 @@ AES = "-o encrypt.format=aes,encrypt.key-secret=sec0"
 CP = "cp --sparse=never --reflink=never {raw} {other}"
 # A request can take no less than a loop of system calls.
 FIO = ("fio --name=x --ioengine=psync --bs=4k --iodepth=1 --rw={fio} --filename={image} "
-       "--number_ios={count} --output-format=json")
+       "--number_ios={count} --norandommap --invalidate=0 --output-format=json")
 
 
 @dataclasses.dataclass

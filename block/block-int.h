@@ -392,10 +392,6 @@ void bdrv_note_length(BlockDriverState *bs, int64_t bytes, bool exact);
 /* Range, permission and the guard of probed images; -errno. */
 int coroutine_fn bdrv_co_check_write(BdrvChild *child, int64_t offset, int64_t bytes, int flags);
 
-/* Between them this thread only waits for requests (work.c): writes to the page cache need no worker. May be nested. */
-void work_patient_begin(void);
-void work_patient_end(void);
-
 int coroutine_fn bdrv_co_status_bs(BlockDriverState *bs, bool want_zero, int64_t offset,
                                    int64_t bytes, int64_t *pnum, int64_t *map,
                                    BlockDriverState **file);

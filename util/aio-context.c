@@ -13,6 +13,7 @@
  */
 #include "util/aio-int.h"
 #include "util/coroutine-int.h"
+#include "util/patience.h"
 
 #include <cairn/error.h>
 
@@ -299,8 +300,10 @@ void aio_context_poll_until(AioContext *ctx, const bool *is_done)
 {
     bool was_foreign = aio_poll_begin(ctx);
 
+    patience_begin();
     while (!*is_done) {
         aio_poll_once(ctx, true);
     }
+    patience_end();
     aio_poll_end(ctx, was_foreign);
 }

@@ -4,6 +4,7 @@
  * the thread. A context is on the stack of one thread at a time.
  */
 #include "util/aio-int.h"
+#include "util/patience.h"
 
 typedef struct AioPushed {
     AioContext *ctx;            /* a reference */
@@ -15,6 +16,23 @@ static void aio_thread_end(gpointer data);
 /* Set (to anything) by aio_context_push(): so that the stack is freed with its thread. */
 static GPrivate aio_thread_key = G_PRIVATE_INIT(aio_thread_end);
 static __thread AioPushed *aio_thread_top;
+
+static __thread int patience_depth;
+
+void patience_begin(void)
+{
+    patience_depth++;
+}
+
+void patience_end(void)
+{
+    patience_depth--;
+}
+
+bool patience_is_had(void)
+{
+    return patience_depth > 0;
+}
 
 AioContext *aio_context_current(void)
 {

@@ -5,6 +5,7 @@
  * stacks only.
  */
 #include "block/block-int.h"
+#include "util/patience.h"
 
 typedef struct RunCo {
     CoroutineEntry *entry;
@@ -26,10 +27,10 @@ void bdrv_run_co(CoroutineEntry *entry, void *opaque)
     RunCo r = { .entry = entry, .opaque = opaque };
 
     g_assert(!coroutine_in());
-    work_patient_begin();
+    patience_begin();
     coroutine_enter(coroutine_create(run_co_entry, &r));
     aio_context_poll_until(aio, &r.is_done);
-    work_patient_end();
+    patience_end();
 }
 
 /* ---- of a child ----------------------------------------------------------- */

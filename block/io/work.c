@@ -8,23 +8,11 @@
  * that waits for it anyway.
  */
 #include "block/block-int.h"
+#include "util/patience.h"
 
 #include <stdlib.h>
 
 #define WORK_IO_THREADS 64
-
-/* How many blocking calls and jobs this thread is in. */
-static __thread int work_patience;
-
-void work_patient_begin(void)
-{
-    work_patience++;
-}
-
-void work_patient_end(void)
-{
-    work_patience--;
-}
 
 /* The pool in *@slot. Two threads may make one at once: the second gives its own up. */
 static WorkerPool *work_pool(WorkerPool **slot, int threads)
@@ -48,7 +36,7 @@ int coroutine_fn bdrv_co_run_work(BlockDriverState *bs, BdrvWorkKind kind,
     CairnContext *ctx = bs->priv->ctx;
     WorkerPool *pool;
 
-    if (kind == BDRV_WORK_CACHED_WRITE && work_patience) {
+    if (kind == BDRV_WORK_CACHED_WRITE && patience_is_had()) {
         return func(opaque);
     }
     pool = kind == BDRV_WORK_CPU

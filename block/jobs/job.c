@@ -122,9 +122,7 @@ bool block_job_wait(BlockJob *job, GError **error)
 {
     g_assert(!coroutine_in() && aio_context_current() == job->aio);
     block_job_complete(job);
-    work_patient_begin();
     aio_context_poll_until(job->aio, &job->is_done);
-    work_patient_end();
     if (job->error) {
         g_propagate_error(error, g_error_copy(job->error));
     }

@@ -59,7 +59,8 @@ CAIRN_API bool aio_context_poll(AioContext *ctx, bool may_block);
 /**
  * aio_context_poll_until:
  * @is_done: set by something that @ctx dispatches
- * Polls, blocking, until *@is_done. Cheaper than a loop around aio_context_poll().
+ * Polls, blocking, until *@is_done. Cheaper than a loop around aio_context_poll(), and the thread is
+ * taken to wait for nothing else: what is copied to the page cache is copied at once, not by a worker.
  * Context: as aio_context_poll().
  */
 CAIRN_API void aio_context_poll_until(AioContext *ctx, const bool *is_done);

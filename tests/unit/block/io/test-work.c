@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "io-driver.h"
+#include "util/patience.h"
 
 typedef struct WkState {
     BlockDriverState *bs;
@@ -47,9 +48,9 @@ static void test_kinds(void)
     g_assert_false(wk_runs_here(bs, BDRV_WORK_CACHED_WRITE, false));
     g_assert_false(wk_runs_here(bs, BDRV_WORK_IO, true));
     g_assert_false(wk_runs_here(bs, BDRV_WORK_CPU, true));
-    work_patient_begin();
+    patience_begin();
     g_assert_true(wk_runs_here(bs, BDRV_WORK_CACHED_WRITE, false));
-    work_patient_end();
+    patience_end();
     g_assert_false(wk_runs_here(bs, BDRV_WORK_CACHED_WRITE, false));
     blk_unref(blk);
     cairn_context_unref(ctx);
