@@ -5,7 +5,8 @@
  * 1. An L2 table holds the newest values; an L1 piece holds what is on disk. A table with is_new is
  *    found in the hash only: no piece knows it until a flush has written its L1 entry.
  * 2. A table with a pending or flushing entry, a user or a placing write stays in memory.
- * 3. Tables that may be evicted take at most idle_limit bytes.
+ * 3. Tables that may be evicted take at most idle_limit bytes; those that were loaded in a row, much
+ *    less.
  * 4. Entries that lead past the end at open are dropped as they are loaded (table.h), until barrier
  *    0 has cleared them on disk as well; in a table that overlaps something else, which it leaves
  *    alone, for ever.
@@ -14,6 +15,8 @@
 
 #include <errno.h>
 #include <string.h>
+
+#define CACHE_ROW 64                    /* tables that stay behind one that reads all in a row */
 
 static int64_t table_bytes(const QcowTable *t)
 {
@@ -228,6 +231,25 @@ int coroutine_fn qcow_read_table(BlockDriverState *bs, int64_t offset, uint64_t 
 }
 
 /*
+ * Who reads all tables in a row, as map and convert do, needs none of them again: what such a walk
+ * has loaded goes after a while, and leaves the cache to the others.
+ */
+static void cache_note_load_locked(QcowState *s, uint32_t l1_index)
+{
+    QcowCache *c = &s->cache;
+    QcowTable *t = NULL;
+
+    c->row = l1_index == c->row_next ? c->row + 1 : 0;
+    c->row_next = l1_index + 1;
+    if (c->row > CACHE_ROW) {
+        t = g_hash_table_lookup(c->l2, GUINT_TO_POINTER(l1_index - CACHE_ROW));
+    }
+    if (t && t->is_idle) {
+        cache_remove_locked(s, t);
+    }
+}
+
+/*
  * Fills the placeholder @t, which stands in its hash, from the file. The lock is left.
  * Returns: 0; -EAGAIN if it was removed because the disk changed meanwhile; -errno.
  */
@@ -262,6 +284,9 @@ static int coroutine_fn cache_load_locked(BlockDriverState *bs, QcowTable *t)
         g_hash_table_remove(cache_hash(s, t), GUINT_TO_POINTER(t->index));
     } else {
         qcow_table_settle_locked(s, t);
+        if (!t->is_l1) {
+            cache_note_load_locked(s, t->index);
+        }
     }
     co_queue_restart_all(&s->cache.loaded);
     return ret;

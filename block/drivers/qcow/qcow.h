@@ -77,6 +77,7 @@ typedef struct QcowCache {
     unsigned generation;        /* a load that began under another one is repeated */
     uint32_t hole_from, hole_to;    /* L1 entries known to be 0 on disk */
     int64_t l1_block;           /* number of a block of the L1 table that is no hole, or 0 */
+    uint32_t row_next, row;     /* the table after the one loaded last; so many came in a row */
     CoQueue loaded;             /* waits for is_loading to end */
     bool has_lost;              /* some table had */
 } QcowCache;

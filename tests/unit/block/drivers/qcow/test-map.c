@@ -278,6 +278,43 @@ static void test_small_cache(void)
     mem_close_ok(blk);
 }
 
+#define MANY_TABLES 256
+
+/* Table reads that one byte of each table takes, the first time and again; @step: from table to table. */
+static void count_table_reads(int step, int *first, int *again)
+{
+    g_autoptr(MemDisk) d = image_new((int64_t)MANY_TABLES * 32768, 9, 6);
+    int *counts[] = { first, again };
+    BlockBackend *blk;
+
+    for (int i = 0; i < MANY_TABLES; i++) {
+        image_put64(d, 48 + i * 8, 4096 + (uint64_t)i * 512);
+    }
+    image_resize(d, 4096 + MANY_TABLES * 512);
+    blk = mem_open_ok(ctx, d, NULL, 0);
+    for (int pass = 0; pass < 2; pass++) {
+        mem_disk_reset_counts(d);
+        for (int i = 0; i < MANY_TABLES; i++) {
+            assert_bytes(blk, (int64_t)(i * step % MANY_TABLES) * 32768, 512, 0);
+        }
+        *counts[pass] = d->reads;
+    }
+    mem_close_ok(blk);
+}
+
+/* A walk over all tables does not fill the cache; tables that are used in any other order stay. */
+static void test_walk(void)
+{
+    int first, again;
+
+    count_table_reads(1, &first, &again);
+    g_assert_cmpint(first, >=, MANY_TABLES);
+    g_assert_cmpint(again, >, MANY_TABLES / 2);
+    count_table_reads(3, &first, &again);
+    g_assert_cmpint(first, >=, MANY_TABLES);
+    g_assert_cmpint(again, ==, 0);
+}
+
 int main(int argc, char **argv)
 {
     int ret;
@@ -293,6 +330,7 @@ int main(int argc, char **argv)
     g_test_add_func("/qcow/map/entry-past-eof/reads-as-zero", test_past_eof);
     g_test_add_func("/qcow/map/unmapped/reads-from-backing", test_backing);
     g_test_add_func("/qcow/map/huge-l1/holes-are-skipped", test_huge);
+    g_test_add_func("/qcow/map/walk-over-all-tables/leaves-the-cache", test_walk);
     g_test_add_func("/qcow/map/tiny-cache/reads-right", test_small_cache);
     ret = g_test_run();
     cairn_context_unref(ctx);
