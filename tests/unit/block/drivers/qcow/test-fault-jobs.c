@@ -1,21 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Each request that a job makes fails once: those to the overlay's file, to its base's, and to the
- * file of the job's other image. The job ends with that error, or does all of its work; the overlay
- * reads as before, then and when it is opened again, and all images check clean.
+ * file of the job's other image; and each allocation. The job ends with that error, or does all of
+ * its work; the overlay reads as before, then and when it is opened again, and all images check
+ * clean.
  */
 #include <cairn/job.h>
 
 #include <errno.h>
 #include <string.h>
 
+#include "alloc-fault.h"
 #include "mem-disk.h"
 #include "util/cutils.h"
 
 #define SIZE (1 << 20)
 #define MAX_REQUESTS 5000
 
-enum { OVERLAY, BASE, OTHER, DISKS };
+enum { OVERLAY, BASE, OTHER, DISKS, FAULT_MEMORY = DISKS };
+
+static const char *const fault_names[] = {
+    "requests to the overlay", "requests to the base", "requests to the other image",
+    "allocations",
+};
 
 static CairnContext *ctx;
 
@@ -238,9 +245,9 @@ static void assert_images(const Env *e, const Job *job, const MemDisk *base)
     }
 }
 
-/* Returns: whether the @k-th request to @disk was made, and so failed. */
+/* Returns: whether the @k-th request to disk (or allocation) @what was made, and so failed. */
 static bool run_with_fault(MemDisk *const from[DISKS], const uint8_t *content, const Job *job,
-                           int disk, int err, int k)
+                           int what, int err, int k)
 {
     Env e = { .content = content };
     int *in, ret, closed;
@@ -250,12 +257,12 @@ static bool run_with_fault(MemDisk *const from[DISKS], const uint8_t *content, c
         e.disks[i] = mem_disk_copy(from[i]);
     }
     e.blk = open_ok(e.disks[OVERLAY], e.disks[BASE], BLK_O_RDWR);
-    in = &e.disks[disk]->fail_any_in;
-    *in = k;
-    e.disks[disk]->fail_error = err;
+    in = what == FAULT_MEMORY ? &alloc_fault_in : &e.disks[what]->fail_any_in;
+    e.disks[what == FAULT_MEMORY ? OVERLAY : what]->fail_error = err;
+    g_atomic_int_set(in, k);
     ret = job->run(&e);
-    happened = *in == 0;
-    *in = 0;
+    happened = g_atomic_int_get(in) == 0;
+    g_atomic_int_set(in, 0);
     g_assert_true(ret == 0 || (happened && ret == -err));
     assert_reads(e.blk, content);
     closed = blk_close(e.blk);
@@ -266,6 +273,20 @@ static bool run_with_fault(MemDisk *const from[DISKS], const uint8_t *content, c
         mem_disk_free(e.disks[i]);
     }
     return happened;
+}
+
+/* Each request or allocation in turn. Returns: how many there were. */
+static int sweep(MemDisk *const from[DISKS], const uint8_t *content, const Job *job, int what)
+{
+    bool is_memory = what == FAULT_MEMORY;
+    int k = 1;
+
+    while (run_with_fault(from, content, job, what, is_memory ? ENOMEM : EIO, k) &&
+           (is_memory || run_with_fault(from, content, job, what, ENOSPC, k))) {
+        g_assert_cmpint(++k, <, MAX_REQUESTS);
+    }
+    g_test_message("%d %s", k - 1, fault_names[what]);
+    return k - 1;
 }
 
 static void test_job(gconstpointer data)
@@ -279,15 +300,8 @@ static void test_job(gconstpointer data)
     int total = 0;
 
     mem_close_ok(blk);
-    for (int disk = 0; disk < DISKS; disk++) {
-        int k = 1;
-
-        while (run_with_fault(from, content, job, disk, EIO, k) &&
-               run_with_fault(from, content, job, disk, ENOSPC, k)) {
-            g_assert_cmpint(++k, <, MAX_REQUESTS);
-        }
-        g_test_message("%d requests to disk %d", k - 1, disk);
-        total += k - 1;
+    for (int what = 0; what <= FAULT_MEMORY; what++) {
+        total += sweep(from, content, job, what);
     }
     g_assert_cmpint(total, >, 10);          /* there was something to fail */
     for (int i = 0; i < DISKS; i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Each request that an operation makes fails once, one after the other, with each of two errors:
- * those to the image's file, to its backing file, and to a new file.
+ * those to the image's file, to its backing file, and to a new file. So does each allocation.
  *
  * (1) The operation ends with that error or does all that it was asked for.
  * (2) What it was about is then old or new, sector by sector; all else reads as before, in the node
@@ -9,6 +9,7 @@
  * (3) After a failed sync the node takes no more writes.
  * (4) The image checks clean but for leaks, and takes a second session of writes.
  */
+#include "alloc-fault.h"
 #include "mem-disk.h"
 
 #include <errno.h>
@@ -90,7 +91,12 @@ static const Start starts[] = {
     { "4k-damaged", .cluster_bits = 12, .l2_bits = 6, .is_damaged = true },
 };
 
-enum { DISK_IMAGE, DISK_BACKING, DISK_TARGET, DISKS };
+enum { DISK_IMAGE, DISK_BACKING, DISK_TARGET, DISKS, FAULT_MEMORY = DISKS };
+
+static const char *const fault_names[] = {
+    "requests to the image", "requests to the backing file", "requests to the target",
+    "allocations",
+};
 
 typedef struct Env {
     const Start *start;
@@ -577,8 +583,8 @@ static void make_pending(Env *e)
     g_assert_cmpint(do_write(e, 65536, 1024, 23, 0), ==, 0);
 }
 
-/* Returns: whether the @k-th request to @disk was made, and so failed with @err. */
-static bool run_with_fault(const Env *from, const Op *op, int disk, int err, int k)
+/* Returns: whether the @k-th request to disk @what (or allocation) was made, and failed: @err. */
+static bool run_with_fault(const Env *from, const Op *op, int what, int err, int k)
 {
     Env e = { .start = from->start, .m = g_memdup2(from->m, sizeof(*from->m)) };
     int *in, ret;
@@ -594,12 +600,12 @@ static bool run_with_fault(const Env *from, const Op *op, int disk, int err, int
     if (op->is_pending && !e.start->is_damaged) {
         make_pending(&e);
     }
-    in = &e.disks[disk]->fail_any_in;
-    *in = k;
-    e.disks[disk]->fail_error = err;
+    in = what == FAULT_MEMORY ? &alloc_fault_in : &e.disks[what]->fail_any_in;
+    e.disks[what == FAULT_MEMORY ? DISK_IMAGE : what]->fail_error = err;
+    g_atomic_int_set(in, k);
     ret = op->run(&e);
-    happened = *in == 0;
-    *in = 0;
+    happened = g_atomic_int_get(in) == 0;
+    g_atomic_int_set(in, 0);
     g_assert_true(ret == 0 || (happened && ret == -err));
     if (op->makes_target) {
         assert_target(&e, op, ret);
@@ -610,6 +616,20 @@ static bool run_with_fault(const Env *from, const Op *op, int disk, int err, int
     assert_image(&e, op);
     env_clear(&e);
     return happened;
+}
+
+/* Each request or allocation in turn. Returns: how many there were. */
+static int sweep(const Env *from, const Op *op, int what)
+{
+    bool is_memory = what == FAULT_MEMORY;
+    int k = 1;
+
+    while (run_with_fault(from, op, what, is_memory ? ENOMEM : k % 2 ? EIO : ENOSPC, k) &&
+           (is_memory || run_with_fault(from, op, what, k % 2 ? ENOSPC : EIO, k))) {
+        g_assert_cmpint(++k, <, MAX_REQUESTS);
+    }
+    g_test_message("%s: %d %s", from->start->name, k - 1, fault_names[what]);
+    return k - 1;
 }
 
 static void test_op(gconstpointer data)
@@ -625,16 +645,12 @@ static void test_op(gconstpointer data)
             continue;
         }
         env_make(&from, s);
-        for (int disk = 0; disk < DISKS; disk++) {
-            int k = 1;
+        for (int what = 0; what <= FAULT_MEMORY; what++) {
+            if (what != DISK_BACKING || from.disks[DISK_BACKING]) {
+                int made = sweep(&from, op, what);
 
-            while ((disk == DISK_TARGET || from.disks[disk]) &&
-                   run_with_fault(&from, op, disk, k % 2 ? EIO : ENOSPC, k) &&
-                   run_with_fault(&from, op, disk, k % 2 ? ENOSPC : EIO, k)) {
-                g_assert_cmpint(++k, <, MAX_REQUESTS);
+                most = MAX(most, made);
             }
-            g_test_message("%s: %d requests to disk %d", s->name, k - 1, disk);
-            most = MAX(most, k - 1);
         }
         env_clear(&from);
     }
