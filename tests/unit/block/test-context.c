@@ -200,6 +200,55 @@ static void test_waiting_thread_serves_its_loop(void)
     g_thread_join(thread);
 }
 
+/* ---- worker threads ---- */
+
+static int add_one(void *opaque)
+{
+    return ++*(int *)opaque;
+}
+
+typedef struct PoolRun {
+    BlockDriverState *bs;
+    int value, ret;
+} PoolRun;
+
+static void coroutine_fn pool_run_entry(void *opaque)
+{
+    PoolRun *r = opaque;
+
+    r->ret = bdrv_co_run_work(r->bs, BDRV_WORK_IO, add_one, &r->value)
+        + bdrv_co_run_work(r->bs, BDRV_WORK_CPU, add_one, &r->value);
+}
+
+static void assert_workers_work(BlockBackend *blk)
+{
+    PoolRun r = { .bs = blk->root->bs };
+
+    bdrv_run_co(pool_run_entry, &r);
+    g_assert_cmpint(r.ret, ==, 1 + 2);
+}
+
+/* Before there are any, and between two requests: they come back when there is work. */
+static void check_stop(CairnContext *given, CairnContext *ctx)
+{
+    g_autoptr(BlockBackend) blk = NULL;
+
+    cairn_context_stop_workers(given);
+    blk = blk_open_opts(ctx, "driver=null-co,size=1M", 0, NULL);
+    assert_workers_work(blk);
+    cairn_context_stop_workers(given);
+    cairn_context_stop_workers(given);
+    assert_workers_work(blk);
+}
+
+static void test_stopped_workers_come_back(void)
+{
+    g_autoptr(CairnContext) ctx = cairn_context_new();
+
+    check_stop(ctx, ctx);
+    check_stop(NULL, cairn_context_default());
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -218,5 +267,6 @@ int main(int argc, char **argv)
     g_test_add_func("/context/lock/is-recursive", test_lock_is_recursive);
     g_test_add_func("/context/lock/excludes-other-threads", test_lock_excludes_threads);
     g_test_add_func("/context/lock/waiter-serves-its-loop", test_waiting_thread_serves_its_loop);
+    g_test_add_func("/context/stop-workers/they-come-back", test_stopped_workers_come_back);
     return g_test_run();
 }

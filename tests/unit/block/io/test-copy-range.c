@@ -133,6 +133,84 @@ static void test_system_errors(void)
     teardown(&r);
 }
 
+/* Each way in which a system says that it cannot; and what says something else. */
+static void test_refusals(void)
+{
+    static const int refusals[] = { EXDEV, ENOSYS, EINVAL, EOPNOTSUPP, EBADF, EPERM };
+    RangeFixture r;
+
+    setup(&r, "", "", NULL);
+    fixture_state(r.target)->sys.fault = &r.fault;
+    for (size_t i = 0; i < G_N_ELEMENTS(refusals); i++) {
+        g_atomic_int_set(&fixture_state(r.target)->refused, 0);
+        r.fault = (FileFault) { .kinds = 1u << FILE_SYS_COPY_RANGE, .at = 1,
+                                .error = refusals[i] };
+        g_assert_cmpint(range_copy(&r, 0, 0, 512), ==, -ENOTSUP);
+        g_assert_cmpint(fixture_state(r.target)->refused, ==, FILE_REFUSES_COPY_RANGE);
+    }
+    assert_target(&r, 0, (uint8_t[512]) { 0 }, 512);
+    teardown(&r);
+}
+
+static void test_lengths_and_flushes_that_failed(void)
+{
+    RangeFixture r;
+
+    setup(&r, "", "", NULL);
+    r.fault = (FileFault) { .kinds = 1u << FILE_SYS_STAT, .at = 1, .error = EIO };
+    fixture_state(r.source)->sys.fault = &r.fault;
+    g_assert_cmpint(range_copy(&r, 0, 0, 512), ==, -EIO);
+    g_assert_cmpint(range_copy(&r, 0, 0, 512), ==, 0);
+    r.fault = (FileFault) { .kinds = 1u << FILE_SYS_FDATASYNC, .at = 1, .error = EIO };
+    fixture_state(r.target)->sys.fault = &r.fault;
+    g_assert_cmpint(blk_flush(r.target), ==, -EIO);
+    g_assert_cmpint(range_copy(&r, 512, 512, 512), ==, -EIO);   /* no writes any more */
+    assert_target(&r, 512, (uint8_t[512]) { 0 }, 512);
+    teardown(&r);
+}
+
+/* Opens another source; what it reads is not what the host could copy. */
+static void assert_not_from(RangeFixture *r, const char *options, int flags)
+{
+    g_autoptr(GError) error = NULL;
+
+    blk_unref(r->source);
+    r->source = blk_open_opts(r->f.ctx, options, flags, &error);
+    g_assert_no_error(error);
+    g_assert_cmpint(range_copy(r, 0, 0, 4096), ==, -ENOTSUP);
+}
+
+static void test_other_sources(void)
+{
+    RangeFixture r;
+    g_autofree char *filtered = NULL, *verified = NULL;
+
+    setup(&r, "", "", NULL);
+    filtered = g_strdup_printf("driver=copy-on-read,file.driver=file,file.filename=%s", r.f.path);
+    verified = g_strdup_printf("driver=quorum,vote-threshold=1,children.0.driver=file,"
+                               "children.0.filename=%s", r.f.path);
+    assert_not_from(&r, "driver=null-co,size=1M", 0);
+    assert_not_from(&r, "driver=raw,size=1M,file.driver=null-co,file.size=1M", 0);
+    assert_not_from(&r, filtered, BLK_O_RDWR);      /* has reads of its own */
+    assert_not_from(&r, verified, 0);
+    assert_not_from(&r, "driver=host_device,filename=/dev/zero", 0);
+    blk_close(r.source);
+    g_assert_cmpint(range_copy(&r, 0, 0, 512), ==, -ENOMEDIUM);
+    assert_target(&r, 0, (uint8_t[512]) { 0 }, 512);
+    teardown(&r);
+}
+
+static void test_read_only_target(void)
+{
+    RangeFixture r;
+
+    setup(&r, "", "", NULL);
+    blk_unref(r.target);
+    r.target = range_open(&r, r.target_path, "", 0);
+    g_assert_cmpint(range_copy(&r, 0, 0, 512), ==, -ENOTSUP);
+    teardown(&r);
+}
+
 /* convert: by the host, and where that cannot, by itself. */
 static void convert_both_ways(int error)
 {
@@ -166,6 +244,11 @@ int main(int argc, char **argv)
                     test_what_must_be_looked_at);
     g_test_add_func("/copy-range/system/errors-are-told-refusals-remembered",
                     test_system_errors);
+    g_test_add_func("/copy-range/system/each-refusal-is-remembered", test_refusals);
+    g_test_add_func("/copy-range/length-or-flush-failed/is-told",
+                    test_lengths_and_flushes_that_failed);
+    g_test_add_func("/copy-range/source-without-file/is-left-to-the-caller", test_other_sources);
+    g_test_add_func("/copy-range/read-only-target/is-left-to-the-caller", test_read_only_target);
     g_test_add_func("/copy-range/convert/copies-either-way", test_convert);
     return g_test_run();
 }
