@@ -248,6 +248,7 @@ static void signal_keeps_old_file(ToolFolder *f, gconstpointer data)
         int status;
         GPid pid;
 
+        signal(numbers[i], SIG_DFL);    /* a shell has some ignored by what it runs aside */
         tool_make_raw(f, "new.raw", 8192, 8192);
         pid = start_convert(f, slowly, "new.raw");
         wait_for_part(f, PART);
