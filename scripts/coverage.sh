@@ -21,10 +21,12 @@ LLVM_PROFILE_FILE=$PWD/$out/prof/%4m.profraw \
 # mutants is another library.
 mapfile -t objects < <(python3 -c '
 import json, os
+def is_program(word):
+    return os.path.isfile(word) and open(word, "rb").read(4) == b"\x7fELF"
 tests = json.load(open("build-coverage/meson-info/intro-tests.json"))
 words = sorted({word for test in tests for word in test["cmd"]
-                if "/build-coverage/" in word and os.access(word, os.X_OK)
-                and os.path.isfile(word) and not word.endswith("/crash-mutants")})
+                if "/build-coverage/" in word and is_program(word)
+                and not word.endswith("/crash-mutants")})
 for at, word in enumerate([*words, "build-coverage/lib/libcairn.so"]):
     print(*(["-object"] if at else []), word, sep="\n")
 ')
