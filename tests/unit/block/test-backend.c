@@ -323,6 +323,61 @@ static void test_threads(void)
     be_close(&f);
 }
 
+/* ---- closed ---- */
+
+/* What is asked of a handle without an image: an answer that stands for none, or an error. */
+static void test_closed(void)
+{
+    BeFixture f;
+    BlockDriverInfo info = { .cluster_size = 1 };
+    g_autoptr(GError) error = NULL;
+
+    be_open(&f);
+    g_assert_cmpstr(blk_get_format(f.blk), ==, "mem");
+    g_assert_cmpint(blk_get_request_alignment(f.blk), ==, 512);
+    g_assert_true(blk_is_writable(f.blk));
+    blk_close(f.blk);
+    g_assert_cmpstr(blk_get_format(f.blk), ==, "");
+    g_assert_cmpstr(blk_get_node_name(f.blk), ==, "");
+    g_assert_cmpstr(blk_get_filename(f.blk), ==, "");
+    g_assert_cmpint(blk_get_probe_score(f.blk), ==, 0);
+    g_assert_cmpint(blk_get_request_alignment(f.blk), ==, 1);
+    g_assert_cmpint(blk_get_opt_transfer(f.blk), ==, 0);
+    g_assert_cmpint(blk_get_cluster_size(f.blk), ==, 0);
+    g_assert_false(blk_is_writable(f.blk));
+    g_assert_false(blk_has_zero_init(f.blk));
+    g_assert_false(blk_is_encrypted(f.blk));
+    g_assert_false(blk_has_backing(f.blk));
+    g_assert_false(blk_get_info(f.blk, &info, &error));
+    g_assert_error(error, CAIRN_ERROR, ENOMEDIUM);
+    g_assert_cmpint(info.cluster_size, ==, 0);
+    g_clear_error(&error);
+    g_assert_false(blk_truncate(f.blk, 512, PREALLOC_MODE_OFF, &error));
+    g_assert_error(error, CAIRN_ERROR, ENOMEDIUM);
+    g_assert_cmpint(blk_pread(f.blk, 0, 512, f.buf), ==, -ENOMEDIUM);
+    g_assert_cmpint(blk_pwrite(f.blk, 0, 512, f.buf, 0), ==, -ENOMEDIUM);
+    g_assert_cmpint(blk_pwrite_zeroes(f.blk, 0, 512, 0), ==, -ENOMEDIUM);
+    g_assert_cmpint(blk_pdiscard(f.blk, 0, 512), ==, -ENOMEDIUM);
+    g_assert_cmpint(blk_flush(f.blk), ==, -ENOMEDIUM);
+    g_assert_cmpint(blk_getlength(f.blk), ==, -ENOMEDIUM);
+    be_close(&f);
+}
+
+static void test_read_only(void)
+{
+    BeFixture f = { .ctx = mem_context() };
+    g_autoptr(GError) error = NULL;
+
+    f.blk = mem_open_blk(f.ctx, "driver=mem,size=1M", 0);
+    g_assert_false(blk_is_writable(f.blk));
+    g_assert_false(blk_truncate(f.blk, 512, PREALLOC_MODE_OFF, &error));
+    g_assert_error(error, CAIRN_ERROR, EROFS);
+    g_assert_cmpint(blk_pwrite(f.blk, 0, 512, f.buf, 0), <, 0);
+    g_assert_cmpint(blk_pwrite_zeroes(f.blk, 0, 512, 0), <, 0);
+    g_assert_cmpint(blk_pdiscard(f.blk, 0, 512), <, 0);
+    be_close(&f);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -336,5 +391,7 @@ int main(int argc, char **argv)
     g_test_add_func("/backend/blocking/takes-no-turn-of-the-main-loop",
                     test_blocking_takes_no_turn);
     g_test_add_func("/backend/threads/each-completes-in-its-own", test_threads);
+    g_test_add_func("/backend/closed/has-no-answer-but-errors", test_closed);
+    g_test_add_func("/backend/read-only/takes-no-changes", test_read_only);
     return g_test_run();
 }

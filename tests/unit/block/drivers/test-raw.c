@@ -188,6 +188,97 @@ static void test_create_bad(Fixture *f, gconstpointer data)
     fixture_assert_file(f, f->content, FIXTURE_BYTES);
 }
 
+/* ---- what the file says, and what no file could hold ---- */
+
+static void test_length_unknown(Fixture *f, gconstpointer data)
+{
+    g_autoptr(BlockBackend) blk = fixture_open(f, "driver=raw,file.driver=file,file.filename=%s",
+                                               BLK_O_RDWR);
+    g_autoptr(BlockBackend) fixed = NULL;
+
+    fixture_fail(f, blk, 1u << FILE_SYS_STAT, 1, EIO);
+    g_assert_cmpint(blk_getlength(blk), ==, -EIO);
+    g_assert_cmpint(blk_getlength(blk), ==, FIXTURE_BYTES);
+    blk_close(blk);
+    fixed = fixture_open(f, "driver=raw,size=512,file.driver=file,file.filename=%s", 0);
+    fixture_fail(f, fixed, 1u << FILE_SYS_STAT, 1, EIO);
+    g_assert_cmpint(blk_getlength(fixed), ==, 512);
+    g_assert_cmpint(f->fault.calls, ==, 0);     /* nobody had to be asked */
+}
+
+/* The last offsets that there are: nothing wraps round, and nothing is written. */
+static void test_end_of_numbers(Fixture *f, gconstpointer data)
+{
+    g_autoptr(BlockBackend) blk = fixture_open(
+        f, "driver=raw,offset=32k,file.driver=file,file.filename=%s", BLK_O_RDWR | BLK_O_RESIZE);
+    g_autoptr(GError) error = NULL;
+    uint8_t buf[512] = { 0 };
+
+    g_assert_false(blk_truncate(blk, INT64_MAX - 32768 + 1, PREALLOC_MODE_OFF, &error));
+    g_assert_error(error, CAIRN_ERROR, EFBIG);
+    g_assert_cmpint(blk_pread(blk, INT64_MAX - 511, 511, buf), ==, -EIO);
+    g_assert_cmpint(blk_pwrite(blk, INT64_MAX - 511, 511, buf, 0), ==, -EIO);
+    g_assert_cmpint(blk_pwrite_zeroes(blk, INT64_MAX - 511, 511, 0), ==, -EIO);
+    g_assert_cmpint(blk_pdiscard(blk, INT64_MAX - 511, 511), ==, -EIO);
+    fixture_assert_file(f, f->content, FIXTURE_BYTES);
+}
+
+/* A parent that writes past the end, as formats do that grow: the window's end holds. */
+static void test_writes_past_the_window(Fixture *f, gconstpointer data)
+{
+    g_autoptr(BlockBackend) blk = fixture_open(
+        f, "driver=raw,size=8k,file.driver=file,file.filename=%s", BLK_O_RDWR | BLK_O_RESIZE);
+    BdrvChild *root = blk->root;
+    uint8_t buf[1024] = { 0 };
+
+    g_assert_cmpint(bdrv_pwrite(root, 8192 - 512, 1024, buf, 0), <, 0);
+    g_assert_cmpint(bdrv_pwrite(root, 8192, 512, buf, 0), <, 0);
+    fixture_assert_file(f, f->content, FIXTURE_BYTES);
+}
+
+typedef struct RawCreate {
+    const BlockCreateTarget *target;
+    BlockBackend *file;
+    const QDict *options;
+    GError **error;
+    bool ok;
+} RawCreate;
+
+static void coroutine_fn raw_create_entry(void *opaque)
+{
+    RawCreate *c = opaque;
+
+    c->ok = bdrv_raw.bdrv_co_create(c->target, c->file, c->options, c->error);
+}
+
+/* "raw" on storage that is there already: it must hold the image, and is not changed. */
+static void test_create_on_storage(Fixture *f, gconstpointer data)
+{
+    static const struct { int64_t size; int code; } cases[] = {
+        { FIXTURE_BYTES, 0 }, { 512, 0 }, { FIXTURE_BYTES + 512, EINVAL },
+    };
+    const BlockCreateTarget target = { .context = f->ctx, .filename = f->path };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases) + 1; i++) {
+        g_autoptr(BlockBackend) file = fixture_open(f, "driver=file,filename=%s", BLK_O_RDWR);
+        g_autoptr(QDict) options = qdict_new();
+        g_autoptr(GError) error = NULL;
+        int code = i < G_N_ELEMENTS(cases) ? cases[i].code : EIO;
+        RawCreate c = { &target, file, options, &error };
+
+        qdict_put_int(options, "size", i < G_N_ELEMENTS(cases) ? cases[i].size : 512);
+        if (i == G_N_ELEMENTS(cases)) {
+            fixture_fail(f, file, 1u << FILE_SYS_STAT, 1, EIO);
+        }
+        bdrv_run_co(raw_create_entry, &c);
+        g_assert_true(c.ok == (code == 0));
+        if (code) {
+            g_assert_error(error, CAIRN_ERROR, code);
+        }
+        fixture_assert_file(f, f->content, FIXTURE_BYTES);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -204,5 +295,9 @@ int main(int argc, char **argv)
     FIXTURE_ADD("/raw/zero-init/is-the-files", test_zero_init);
     FIXTURE_ADD("/raw/create/makes-the-file", test_create);
     FIXTURE_ADD("/raw/create/bad-option/touches-nothing", test_create_bad);
+    FIXTURE_ADD("/raw/length/unknown-to-the-file/is-told", test_length_unknown);
+    FIXTURE_ADD("/raw/offset/at-the-end-of-numbers/is-refused", test_end_of_numbers);
+    FIXTURE_ADD("/raw/window/parent-that-grows/stays-inside", test_writes_past_the_window);
+    FIXTURE_ADD("/raw/create/on-storage/must-be-long-enough", test_create_on_storage);
     return g_test_run();
 }

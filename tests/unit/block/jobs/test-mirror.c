@@ -165,6 +165,157 @@ static void test_write_error(void)
     g_assert_true(blk_is_writable(target));
 }
 
+/* ---- what is written meanwhile ---- */
+
+#define LARGE "driver=ov,node-name=source,size=16M"
+#define LARGE_BYTES (16 * MiB)
+#define REWRITTEN (12 * MiB)            /* more than may wait for the end */
+
+static void rewrite(BlockBackend *blk, int64_t bytes, int byte)
+{
+    g_autofree uint8_t *buf = g_malloc(bytes);
+
+    memset(buf, byte, bytes);
+    g_assert_cmpint(blk_pwrite(blk, 0, bytes, buf, 0), ==, 0);
+}
+
+/* Starts a job that waits, and has much written before it goes on at @rate. */
+static BlockJob *start_and_rewrite(BlockBackend *blk, BlockBackend *target,
+                                   BlockMirrorOptions options, int64_t rate)
+{
+    BlockJob *job;
+
+    options.job.rate_limit = 1;
+    rewrite(blk, LARGE_BYTES, 1);
+    job = start(blk, target, options);
+    rewrite(blk, REWRITTEN, 2);
+    block_job_set_rate_limit(job, rate);
+    return job;
+}
+
+/* Serves the job until it copies again what it has copied before. */
+static void wait_for_second_pass(BlockJob *job)
+{
+    BlockJobStatus status = { 0 };
+
+    while (status.total <= LARGE_BYTES) {
+        aio_context_poll(aio_context_ensure(), true);
+        block_job_get_status(job, &status);
+        g_assert_cmpint(status.state, <, BLOCK_JOB_READY);
+    }
+}
+
+static void wait_until_ready(BlockJob *job)
+{
+    BlockJobStatus status = { 0 };
+
+    while (status.state != BLOCK_JOB_READY) {
+        aio_context_poll(aio_context_ensure(), true);
+        block_job_get_status(job, &status);
+    }
+}
+
+static void test_much_is_copied_again(void)
+{
+    g_autoptr(CairnContext) ctx = ov_context_new();
+    g_autoptr(BlockBackend) blk = ov_open_blk(ctx, LARGE, BLK_O_RDWR);
+    g_autoptr(BlockBackend) target = ov_open_blk(ctx, "driver=ov,size=16M", BLK_O_RDWR);
+    g_autoptr(BlockJob) job = start_and_rewrite(blk, target, (BlockMirrorOptions){ 0 }, 0);
+    g_autoptr(GError) error = NULL;
+
+    g_assert_true(block_job_wait(job, &error));
+    g_assert_no_error(error);
+    g_assert_cmpint(ov_get(target, 0), ==, 2);
+    g_assert_cmpint(ov_get(target, REWRITTEN / OV_UNIT - 1), ==, 2);
+    g_assert_cmpint(ov_get(target, REWRITTEN / OV_UNIT), ==, 1);
+    g_assert_null(bdrv_find_node(ctx, "source")->priv->dirty);
+}
+
+static void test_error_when_copied_again(void)
+{
+    g_autoptr(CairnContext) ctx = ov_context_new();
+    g_autoptr(BlockBackend) blk = ov_open_blk(ctx, LARGE, BLK_O_RDWR);
+    g_autoptr(BlockBackend) target = ov_open_blk(ctx, "driver=ov,node-name=target,size=16M",
+                                                 BLK_O_RDWR);
+    g_autoptr(BlockJob) job = start_and_rewrite(blk, target, (BlockMirrorOptions){ .pivot = true },
+                                                64 * MiB);
+    g_autoptr(GError) error = NULL;
+
+    wait_for_second_pass(job);
+    ov_state(ctx, "target")->fail_writes = ENOSPC;
+    g_assert_false(block_job_wait(job, &error));
+    g_assert_error(error, CAIRN_ERROR, ENOSPC);
+    g_assert_cmpstr(blk_get_node_name(blk), ==, "source");
+    g_assert_cmpint(ov_get(blk, 0), ==, 2);
+    g_assert_null(bdrv_find_node(ctx, "source")->priv->dirty);
+}
+
+typedef struct Ready {
+    CairnContext *ctx;
+    BlockBackend *blk, *target;
+    BlockJob *job;
+} Ready;
+
+static void ready_init(Ready *r, bool pivot)
+{
+    r->ctx = ov_context_new();
+    r->blk = ov_open_blk(r->ctx, SOURCE, BLK_O_RDWR);
+    r->target = ov_open_blk(r->ctx, TARGET, BLK_O_RDWR);
+    r->job = start(r->blk, r->target, (BlockMirrorOptions){ .wait_for_complete = true,
+                                                             .pivot = pivot });
+    wait_until_ready(r->job);
+}
+
+/* The job has failed with @code: the disk stays where it was, and nobody notes what it writes. */
+static void ready_fails(Ready *r, int code, const char *part)
+{
+    g_autoptr(GError) error = NULL;
+
+    g_assert_false(block_job_wait(r->job, &error));
+    g_assert_error(error, CAIRN_ERROR, code);
+    g_assert_nonnull(strstr(error->message, part));
+    g_assert_cmpstr(blk_get_node_name(r->blk), ==, "source");
+    g_assert_null(bdrv_find_node(r->ctx, "source")->priv->dirty);
+    rewrite(r->blk, OV_UNIT, 3);
+    g_assert_cmpint(ov_get(r->blk, 0), ==, 3);
+    block_job_unref(r->job);
+    blk_unref(r->blk);
+    blk_unref(r->target);
+    cairn_context_unref(r->ctx);
+}
+
+static void test_ready_keeps_up(void)
+{
+    Ready r;
+
+    ready_init(&r, false);
+    rewrite(r.blk, OV_UNIT, 7);
+    while (ov_get(r.target, 0) != 7) {      /* without being told to end */
+        aio_context_poll(aio_context_ensure(), true);
+    }
+    ov_state(r.ctx, "target")->fail_flush = EIO;
+    ready_fails(&r, EIO, "error while flushing the target");
+}
+
+static void test_ready_fails(void)
+{
+    Ready r;
+
+    ready_init(&r, true);
+    ov_state(r.ctx, "target")->fail_writes = ENOSPC;
+    rewrite(r.blk, OV_UNIT, 7);
+    ready_fails(&r, ENOSPC, "writing at byte 0");
+}
+
+static void test_ready_is_cancelled(void)
+{
+    Ready r;
+
+    ready_init(&r, true);
+    block_job_cancel(r.job);
+    ready_fails(&r, ECANCELED, "cancel");
+}
+
 /* ---- under a guest, across filters, threads and other control calls ---- */
 
 typedef struct Guest {
@@ -257,6 +408,12 @@ int main(int argc, char **argv)
     g_test_add_func("/mirror/target-closed-before-the-first-read/fails-the-job",
                     test_target_that_goes_away_early);
     g_test_add_func("/mirror/write-error/leaves-the-source-in-place", test_write_error);
+    g_test_add_func("/mirror/much-written-meanwhile/is-copied-again", test_much_is_copied_again);
+    g_test_add_func("/mirror/much-written-meanwhile/error-leaves-the-source-in-place",
+                    test_error_when_copied_again);
+    g_test_add_func("/mirror/ready/keeps-up-and-tells-a-failed-flush", test_ready_keeps_up);
+    g_test_add_func("/mirror/ready/write-error-ends-the-job", test_ready_fails);
+    g_test_add_func("/mirror/ready/can-be-cancelled", test_ready_is_cancelled);
     g_test_add_func("/mirror/pivot/loses-no-write-of-two-threads", test_pivot_under_two_guests);
     return g_test_run();
 }
