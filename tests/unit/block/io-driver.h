@@ -313,6 +313,7 @@ typedef struct MemCowState {
     bool *is_allocated;         /* units of MEM_UNIT */
     int compressed;             /* compressed writes so far */
     int64_t lost_from;          /* unallocated units from here are called lost */
+    bool may_have_holes;        /* status says that the file may know of holes */
 } MemCowState;
 
 static const OptionDesc memcow_options[] = { { NULL } };
@@ -430,7 +431,8 @@ static int coroutine_fn memcow_co_block_status(BlockDriverState *bs, bool want_z
     }
     *map = offset;
     *file = bs->file->bs;
-    return BDRV_BLOCK_DATA | BDRV_BLOCK_OFFSET_VALID;
+    return BDRV_BLOCK_DATA | BDRV_BLOCK_OFFSET_VALID |
+           (s->may_have_holes ? BDRV_BLOCK_RECURSE : 0);
 }
 
 static const BlockDriver bdrv_memcow = {

@@ -186,6 +186,34 @@ static void test_error_below(void)
     st_close(&f);
 }
 
+/* What a format holds may be a hole of its file: a hint, where it asks for one. */
+static void test_holes_of_the_file(void)
+{
+    const int data = BDRV_BLOCK_DATA | BDRV_BLOCK_ALLOCATED;
+    BlockStatus status;
+    StFixture f;
+    MemState *file;
+
+    st_open(&f, "driver=memcow,file.driver=mem,file.size=64k");
+    file = f.blk->root->bs->file->bs->opaque;
+    st_mark(st_cow(f.blk->root->bs)->is_allocated, 0, 65536);
+    st_mark(file->is_hole, 4096, 8192);
+    st_mark(file->is_hole, 61440, 4096);
+    st_expect(f.blk, false, 0, 65536, data | BDRV_BLOCK_EOF, 65536, 0);
+
+    st_cow(f.blk->root->bs)->may_have_holes = true;
+    st_expect(f.blk, false, 0, 65536, data, 4096, 0);
+    st_expect(f.blk, false, 4096, 61440, data | BDRV_BLOCK_ZERO, 8192, 0);
+    st_expect(f.blk, true, 12288, 53248, data, 49152, 0);
+    st_expect(f.blk, true, 61440, 4096, data | BDRV_BLOCK_ZERO | BDRV_BLOCK_EOF, 4096, 0);
+    g_assert_cmpint(blk_block_status(f.blk, 4096, 4096, &status), ==, 0);
+    g_assert_cmpint(status.host_offset, ==, 4096);
+
+    file->fail = EIO;
+    st_expect(f.blk, false, 4096, 61440, data | BDRV_BLOCK_EOF, 61440, 0);
+    st_close(&f);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -197,5 +225,6 @@ int main(int argc, char **argv)
     g_test_add_func("/status/two-layers/depth-is-the-lowest-that-covers", test_two_layers);
     g_test_add_func("/status/two-layers/reads-agree", test_reads_agree);
     g_test_add_func("/status/error-below/is-reported-where-it-matters", test_error_below);
+    g_test_add_func("/status/holes-of-the-file/are-told-as-zeros", test_holes_of_the_file);
     return g_test_run();
 }
