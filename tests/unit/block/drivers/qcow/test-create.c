@@ -5,7 +5,9 @@
 #include <glib/gstdio.h>
 #include <string.h>
 
+#include "block/drivers.h"
 #include "block/drivers/qcow/header.h"
+#include "mem-disk.h"
 #include "util/cutils.h"
 
 static CairnContext *ctx;
@@ -241,6 +243,78 @@ static void test_backing_format_is_used(void)
     g_remove(over);
 }
 
+/* ---- by typed options, on storage that is open ---- */
+
+typedef struct Typed {
+    BlockCreateTarget target;
+    BlockBackend *file;
+    const QDict *options;
+    GError **error;
+    bool ok;
+} Typed;
+
+static void coroutine_fn typed_entry(void *opaque)
+{
+    Typed *t = opaque;
+
+    t->ok = bdrv_qcow.bdrv_co_create(&t->target, t->file, t->options, t->error);
+}
+
+/* @options: JSON */
+static bool create_typed(MemDisk *d, const char *options, GError **error)
+{
+    g_autoptr(CairnContext) mem = mem_context_new();
+    g_autofree char *name = g_strdup_printf("driver=mem-disk,disk=%s", d->id);
+    g_autoptr(BlockBackend) file = blk_open_opts(mem, name, BLK_O_RDWR | BLK_O_RESIZE, error);
+    g_autoptr(QObject) opts = qobject_from_json(options, NULL);
+    Typed t = { { .context = mem, .filename = "new" }, file, qobject_to_qdict(opts), error, false };
+
+    g_assert_nonnull(file);
+    bdrv_run_co(typed_entry, &t);
+    return t.ok;
+}
+
+static void test_typed(void)
+{
+    g_autoptr(MemDisk) d = mem_disk_new(NULL, 65536);
+    g_autoptr(GError) error = NULL;
+
+    g_assert_true(create_typed(d, "{\"size\": 1048576, \"cluster_size\": 65536}", &error));
+    g_assert_no_error(error);
+    g_assert_cmpmem(d->data, 8, "QFI\xfb\0\0\0\1", 8);
+    g_assert_cmpuint(image_get64(d, 24), ==, 1 << 20);
+    g_assert_cmpint(d->data[32], ==, 16);
+}
+
+static void test_typed_refused(void)
+{
+    static const char *const cases[] = {
+        "{\"size\": 1048576, \"cluster_size\": 1000}",
+        "{\"size\": 1048576, \"encrypt\": {\"format\": \"aes\", \"key-secret\": \"none\"}}",
+        "{\"size\": 9223372036854775807, \"cluster_size\": 512}",
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(MemDisk) d = mem_disk_new(NULL, 65536);
+        g_autoptr(GError) error = NULL;
+
+        g_assert_false(create_typed(d, cases[i], &error));
+        g_assert_nonnull(error);
+        g_assert_cmpint(d->writes, ==, 0);
+        g_assert_true(cairn_buffer_is_zero(d->data, d->size));
+    }
+}
+
+static void test_typed_write_error(void)
+{
+    g_autoptr(MemDisk) d = mem_disk_new(NULL, 65536);
+    g_autoptr(GError) error = NULL;
+
+    d->fail_write_in = 1;
+    g_assert_false(create_typed(d, "{\"size\": 1048576}", &error));
+    g_assert_true(g_str_has_prefix(error->message, "Could not write the new image"));
+}
+
 int main(int argc, char **argv)
 {
     int ret;
@@ -257,6 +331,9 @@ int main(int argc, char **argv)
     g_test_add_func("/qcow/create/bad-options/leave-the-old-file", test_refused);
     g_test_add_func("/qcow/create/name-of-1024/is-refused", test_long_name);
     g_test_add_func("/qcow/create/backing-format/is-not-probed", test_backing_format_is_used);
+    g_test_add_func("/qcow/create/typed/writes-the-image", test_typed);
+    g_test_add_func("/qcow/create/typed/bad-options-write-nothing", test_typed_refused);
+    g_test_add_func("/qcow/create/typed/write-error-is-told", test_typed_write_error);
     ret = g_test_run();
     cairn_context_unref(ctx);
     g_rmdir(dir);

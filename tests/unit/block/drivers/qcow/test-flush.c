@@ -224,6 +224,41 @@ static void test_failed_sync(void)
 }
 
 /* The disk is full when the tables are written: nothing is lost, the next flush brings it. */
+static void assert_refused(bool ok, GError **error, int code)
+{
+    g_assert_false(ok);
+    g_assert_error(*error, CAIRN_ERROR, code);
+    g_clear_error(error);
+}
+
+/* What changes the image as a whole is refused, too, and changes nothing. */
+static void test_failed_sync_of_control(void)
+{
+    g_autoptr(MemDisk) d = image_new(SIZE, 12, 9);
+    g_autoptr(MemDisk) before = NULL;
+    BlockBackend *blk = mem_open_ok(ctx, d, NULL, BLK_O_RDWR | BLK_O_RESIZE);
+    BlockCheckResult result = { 0 };
+    g_autoptr(GError) error = NULL;
+
+    write_flags(blk, 0, 4096, 1, 0);
+    d->fail_sync_in = 1;
+    g_assert_cmpint(blk_flush(blk), ==, -EIO);
+    before = mem_disk_copy(d);
+    assert_refused(blk_truncate(blk, 2 * SIZE, PREALLOC_MODE_OFF, &error), &error, EIO);
+    assert_refused(blk_truncate(blk, SIZE / 2, PREALLOC_MODE_OFF, &error), &error, EIO);
+    assert_refused(blk_change_backing_file(blk, "other", "raw", &error), &error, EIO);
+    assert_refused(blk_change_backing_file(blk, NULL, NULL, &error), &error, EIO);
+    assert_refused(blk_make_empty(blk, &error), &error, EIO);
+    assert_refused(blk_check(blk, &result, BLOCK_CHECK_FIX_LEAKS | BLOCK_CHECK_FIX_ERRORS, &error),
+                   &error, EIO);
+    g_assert_cmpint(blk_pdiscard(blk, 0, 4096), <=, 0);
+    g_assert_cmpint(blk_pwrite_zeroes(blk, 0, 4096, BDRV_REQ_MAY_UNMAP), ==, -EIO);
+    g_assert_cmpint(blk_getlength(blk), ==, SIZE);
+    blk_close(blk);
+    blk_unref(blk);
+    g_assert_cmpmem(d->data, d->size, before->data, before->size);
+}
+
 static void test_failed_table_write(void)
 {
     g_autoptr(MemDisk) d = image_new(SIZE, 12, 9);
@@ -477,6 +512,8 @@ int main(int argc, char **argv)
                     test_syncs_after_a_killed_session);
     g_test_add_func("/qcow/flush/data-and-table/are-durable-before-l1", test_order);
     g_test_add_func("/qcow/flush/failed-sync/ends-writing", test_failed_sync);
+    g_test_add_func("/qcow/flush/failed-sync/ends-changes-of-the-whole-image",
+                    test_failed_sync_of_control);
     g_test_add_func("/qcow/flush/failed-table-write/is-made-good-by-the-next",
                     test_failed_table_write);
     g_test_add_func("/qcow/flush/crash-at-every-step/keeps-what-was-flushed", test_crashes);

@@ -399,6 +399,70 @@ static void test_format_above(void)
     blk_unref(blk);
 }
 
+/* ---- requests that meet in clusters which none has written yet ---- */
+
+typedef struct Meeting {
+    int64_t offset, bytes;
+} Meeting;
+
+/* 4 KiB clusters: inside each other, one after the other, and round what others hold. */
+static const Meeting meetings[] = {
+    { 0, 16384 }, { 8192, 16384 }, { 4096, 4096 }, { 20480, 12288 }, { 0, 40960 },
+    { 12800, 1024 }, { 512, 512 }, { 28672, 8192 }, { 24576, 4096 }, { 36864, 4096 },
+};
+
+enum { MEETING_BYTES = 49152, MEETINGS = G_N_ELEMENTS(meetings) };
+
+static void meeting_done(void *opaque, int ret)
+{
+    g_assert_cmpint(ret, ==, 0);
+    --*(int *)opaque;
+}
+
+/* All at once, in an order of @rand's. Each sector then is of one that wrote it, whole. */
+static void run_meeting(MemDisk *d, GRand *rand)
+{
+    g_autofree uint8_t *data = g_malloc(MEETINGS * MEETING_BYTES);
+    g_autofree uint8_t *now = g_malloc(MEETING_BYTES);
+    BlockBackend *blk = mem_open_ok(ctx, d, NULL, BLK_O_RDWR);
+    IOVector iov[MEETINGS];
+    int running = MEETINGS, first = g_rand_int_range(rand, 0, MEETINGS);
+
+    for (int i = 0; i < MEETINGS; i++) {
+        int k = (first + i * 3) % MEETINGS;     /* 3 and 10 share no factor */
+
+        memset(data + k * MEETING_BYTES, k + 1, meetings[k].bytes);
+        io_vector_init_buf(&iov[k], data + k * MEETING_BYTES, meetings[k].bytes);
+        blk_aio_pwritev(blk, meetings[k].offset, &iov[k], 0, meeting_done, &running);
+    }
+    while (running) {
+        aio_context_poll(aio_context_ensure(), true);
+    }
+    g_assert_cmpint(blk_flush(blk), ==, 0);
+    g_assert_cmpint(blk_pread(blk, 0, MEETING_BYTES, now), ==, 0);
+    for (int64_t at = 0; at < MEETING_BYTES; at += 512) {
+        int who = now[at] - 1;
+
+        g_assert_true(!memcmp(now + at, now + at + 1, 511));
+        g_assert_true(who < 0 ? at >= 40960 : at >= meetings[who].offset &&
+                      at < meetings[who].offset + meetings[who].bytes);
+    }
+    mem_close_ok(blk);
+    assert_file_holds(d, now, NULL);
+}
+
+static void test_meetings(void)
+{
+    g_autoptr(GRand) rand = g_rand_new_with_seed(7);
+
+    for (int i = 0; i < 200; i++) {
+        g_autoptr(MemDisk) d = image_new(MEETING_BYTES, 12, 9);
+
+        d->yields = true;
+        run_meeting(d, rand);
+    }
+}
+
 int main(int argc, char **argv)
 {
     int ret;
@@ -416,6 +480,7 @@ int main(int argc, char **argv)
     g_test_add_func("/qcow/write/in-place/needs-no-scan", test_in_place_needs_no_scan);
     g_test_add_func("/qcow/write/format-above-that-appends/finds-the-disk-full",
                     test_format_above);
+    g_test_add_func("/qcow/write/meeting-in-new-clusters/leaves-whole-sectors", test_meetings);
     g_test_add_data_func("/qcow/write/all-geometries/agree-with-a-shadow",
                          GINT_TO_POINTER(false), test_geometries);
     g_test_add_data_func("/qcow/write/all-geometries-backed/agree-with-a-shadow",
