@@ -7,7 +7,6 @@ meets both; a figure is the median of the rounds' ratios. Results are compared o
 """
 
 import argparse
-import json
 import os
 import shutil
 import subprocess
@@ -15,176 +14,139 @@ import sys
 import tempfile
 
 import measure
+import report
 import rows
+import sources
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-HERE = os.path.dirname(os.path.abspath(__file__))
+OBJECTS_MOST = 8
+# Comes with libc, or is the library itself.
+OBJECTS_OWN = ("linux-vdso", "libc.so", "libm.so", "/lib", "libcairn")
 
 
-def encrypted(path):
-    return f"driver=qcow,file.filename={path},encrypt.key-secret=sec0"
+class Bench:
+    def __init__(self, options, images, table):
+        self.options, self.images, self.table = options, images, table
 
+    def run(self, row):
+        self.images.need(row.needs)
+        if isinstance(row, rows.Calls):
+            self.run_calls(row)
+        elif not self.run_row(row):
+            self.table.add(row.name, {}, {}, report.FAILED)
 
-class Sources:
-    """The images that rows read, each made by the peer when first asked for."""
+    def run_calls(self, row):
+        """The difference of two runs: what a start takes is in both."""
+        figures = {}
+        if shutil.which("strace"):
+            once, twice = (measure.calls_of([self.options.cairn, *self.images.words(
+                row.words, count=row.count * times)]) for times in (1, 2))
+            if once is not None and twice is not None:
+                figures["of_limit"] = (twice - once) / row.count
+        self.table.add(row.name, figures, {"of_limit": row.most})
 
-    def __init__(self, options, folder):
-        self.options = options
-        self.names = {name: os.path.join(folder, name)
-                      for name in ("raw", "qcow", "packed", "crypt", "raw_w", "qcow_w",
-                                   "scattered", "fresh", "dst", "other")}
-        self.made = set()
+    def commands(self, row, count):
+        words = self.images.words(row.words, count=count)
+        commands = {"cairn": [self.options.cairn, *words]}
+        if row.faster and not (row.slow_peer and self.options.quick):
+            # options stand before the image
+            commands["peer"] = [self.options.peer, words[0], *row.peer_more.split(), *words[1:]]
+        if row.limit:
+            commands["limit"] = self.images.words(row.limit)
+        return commands
 
-    def peer(self, words, may_fail=False):
-        subprocess.run([self.options.peer, *words.format(**self.names).split()],
-                       check=not may_fail, stdout=subprocess.DEVNULL)
+    def run_row(self, row):
+        """Returns whether the row did what it is for; how fast is another matter."""
+        options = self.options
+        count = max(row.count // options.fewer, 1)
+        commands = self.commands(row, count)
+        if row.peer_more and not self.peer_can(self.commands(row, 1)["peer"]):
+            self.table.add(row.name, {}, {"faster": row.faster}, report.NOT_RUN)
+            return True
 
-    def make(self, name):
-        to_qcow = "convert -f raw -O qcow {raw} "
-        if name == "raw":
-            subprocess.run([self.options.generator, self.names["raw"], str(self.options.size)],
-                           check=True)
-        elif name == "raw_w":
-            shutil.copyfile(self.names["raw"], self.names["raw_w"])
-        elif name == "qcow":
-            self.peer(f"{to_qcow}{{qcow}}")
-        elif name == "qcow_w":          # nothing is left to be allocated
-            self.peer("convert -S 0 -f raw -O qcow {raw} {qcow_w}")
-        elif name == "packed":
-            self.peer("convert -c -f raw -O qcow {raw} {packed}", may_fail=True)
-        elif name == "crypt":
-            self.peer(f"convert --object {rows.KEY} -f raw -O qcow {rows.AES} {{raw}} {{crypt}}")
-        elif name == "scattered":
-            subprocess.run([sys.executable, os.path.join(HERE, "scattered.py"),
-                            self.names["scattered"], "1" if self.options.smoke else "100"],
-                           check=True)
-        self.made.add(name)
+        def before(_):
+            self.images.remove_results()
+            if row.fresh:
+                self.images.peer(f"create -q -f qcow {{fresh}} {row.fresh}")
 
-    def need(self, names):
-        for name in names.split():
-            if name not in self.made:
-                self.make(name)
-
-    def words(self, text, count=0, **more):
-        names = {**self.names, "crypt": encrypted(self.names["crypt"]), "count": count, **more}
-        return text.format(**names).split()
-
-
-class Table:
-    """Rows as they are measured, with what they were to reach."""
-
-    HEADS = ("peer s", "cairn s", "faster", "target", "of limit", "target", "MiB", "most", "")
-    WIDTHS = (8, 8, 8, 7, 9, 7, 6, 5, 7)
-
-    def __init__(self, judges):
-        self.judges = judges
-        self.done = []
-        print(" ".join(["".ljust(26)] + [h.rjust(w) for h, w in zip(self.HEADS, self.WIDTHS)]))
-
-    def add(self, row, figures):
-        verdict = self.verdict(row, figures) if self.judges else "ran"
-        self.done.append({"row": row.name, "verdict": verdict, **figures})
-        cells = [f"{figures['peer']:.3f}", f"{figures['cairn']:.3f}", f"{figures['faster']:.1f}x",
-                 f"{row.faster:g}x", f"{figures['limit']:.2f}" if "limit" in figures else "-",
-                 f"{row.most:g}" if row.most else "-", f"{figures['memory']:.1f}",
-                 f"{row.memory:g}" if row.memory else "-", verdict]
-        print(" ".join([row.name.ljust(26)] + [c.rjust(w) for c, w in zip(cells, self.WIDTHS)]),
-              flush=True)
+        rounds = measure.run_rounds(
+            options.launcher, commands, min(row.rounds or options.rounds, options.most_rounds),
+            before, lambda who, run: who == "peer" and row.may_fail and not run.err)
+        if not rounds or not self.is_right(row, rounds, commands):
+            return False
+        figures = {"cairn": rounds.median("cairn", row.by), "cpu": rounds.median("cairn", "cpu"),
+                   "wall": rounds.median("cairn", "wall"),
+                   "memory": rounds.median("cairn", "memory"), "by": row.by}
+        bounds = {"memory": row.memory or None}
+        if "peer" in commands:
+            figures |= {"peer": rounds.median("peer", row.by),
+                        "peer_cpu": rounds.median("peer", "cpu"),
+                        "faster": rounds.ratio("peer", "cairn", row.by),
+                        "cpu_faster": rounds.ratio("peer", "cairn", "cpu"),
+                        "peer_memory": rounds.median("peer", "memory")}
+            bounds["memory"] = row.memory or figures["peer_memory"] + rows.TABLE_CACHE
+        bounds |= {"faster": row.faster or None, "of_limit": row.most or None}
+        figures["of_limit"] = self.of_limit(row, rounds, count)
+        self.table.add(row.name, figures, {k: b for k, b in bounds.items() if b is not None})
+        return True
 
     @staticmethod
-    def verdict(row, figures):
-        is_met = (figures["faster"] >= row.faster
-                  and ("limit" not in figures or figures["limit"] <= row.most)
-                  and (not row.memory or figures["memory"] <= row.memory))
-        return "met" if is_met else "MISSED"
+    def peer_can(words):
+        """Its other engines are not there in each kernel and sandbox."""
+        return subprocess.run(words, capture_output=True, check=False).returncode == 0
+
+    def is_right(self, row, rounds, commands):
+        """Whether the peer finds in the result what it is to be; the last run need not be ours."""
+        if row.same_lines and "peer" in commands:
+            ours, theirs = ([line for line in rounds.runs[who][0].out.splitlines()
+                             if row.same_lines in line] for who in ("cairn", "peer"))
+            if not ours or ours != theirs:
+                print(f"{row.name}: {ours} is not the peer's {theirs}")
+                return False
+        if not row.check or (row.slow_peer and not self.options.smoke):
+            return True
+        self.images.remove_results()
+        subprocess.run(commands["cairn"], check=True, capture_output=True)
+        done = subprocess.run([self.options.peer, *self.images.words(row.check)],
+                              capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            print(f"{row.name}: the result differs: {done.stdout.strip()}{done.stderr.strip()}")
+        return done.returncode == 0
+
+    def of_limit(self, row, rounds, count):
+        """Times what the limit takes, or None."""
+        if row.limit:
+            return rounds.ratio("cairn", "limit", "wall")
+        if not row.fio or not shutil.which("fio") or self.options.smoke:
+            return None
+        is_write = "write" in row.fio
+        cpu, wall = measure.fio_use(self.images.words(
+            rows.FIO, fio=row.fio, image=self.images.names["raw_w" if is_write else "raw"],
+            count=count if row.fio_depth else 10 * count,       # a second or so
+            engine="io_uring" if row.fio_depth else "psync", depth=row.fio_depth or 1,
+            direct=int(row.fio_depth > 0)), is_write)
+        if row.fio_depth:
+            return rounds.median("cairn", "wall") / count / wall
+        start = measure.run_once(self.options.launcher, [self.options.cairn, "--version"])
+        return (rounds.median("cairn", "cpu") - start.cpu) / count / cpu
 
 
-def result_differs(row, sources, options):
-    done = subprocess.run([options.peer, "compare", *sources.words(row.check)],
-                          capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        print(f"{row.name}: the result differs: {done.stdout.strip()}")
-    return done.returncode != 0
-
-
-def fio_cpu(row, sources, count):
-    """Seconds of CPU time that fio takes for one request."""
-    image = sources.names["raw_w" if "write" in row.fio else "raw"]
-    words = sources.words(rows.FIO, 10 * count, fio=row.fio, image=image)     # a second or so
-    done = subprocess.run(words, capture_output=True, text=True, check=True)
-    job = json.loads(done.stdout)["jobs"][0]
-    side = job["write" if "write" in row.fio else "read"]
-    share = (job["usr_cpu"] + job["sys_cpu"]) / 100
-    return side["runtime"] / 1000 * share / side["total_ios"]
-
-
-def limit_of(row, rounds, sources, options, count):
-    """Times the limit, or None."""
-    if row.limit:
-        return rounds.ratio("cairn", "limit", "wall")
-    if row.fio and shutil.which("fio") and not options.smoke:
-        nothing = measure.run_once(options.launcher, [options.cairn, "--version"])
-        each = (rounds.median("cairn", "cpu") - nothing.cpu) / count
-        return each / fio_cpu(row, sources, count)
-    return None
-
-
-def run_row(row, sources, options, table):
-    """Returns whether the row did what it is for; how fast is another matter."""
-    count = max(row.count // options.fewer, 1)
-    sources.need(row.needs)
-    words = sources.words(row.words, count)
-    commands = {"peer": [options.peer, *words, *row.peer_more.split()],
-                "cairn": [options.cairn, *words]}
-    if row.peer_more:           # options stand before the image
-        commands["peer"] = [options.peer, words[0], *row.peer_more.split(), *words[1:]]
-    if row.limit:
-        commands["limit"] = sources.words(row.limit)
-
-    def before(who):
-        measure.remove(sources.names["dst"])
-        measure.remove(sources.names["other"])
-        if row.fresh:
-            sources.peer(f"create -q -f qcow {{fresh}} {row.fresh}")
-
-    rounds = measure.run_rounds(options.launcher, commands, min(row.rounds or options.rounds,
-                                                                options.most_rounds), before,
-                                lambda who, run: who == "peer" and row.may_fail and not run.err)
-    if not rounds:
-        return False
-    if row.check:
-        measure.remove(sources.names["dst"])
-        measure.run_once(options.launcher, commands["cairn"])
-        if result_differs(row, sources, options):
-            return False
-    figures = {"peer": rounds.median("peer", row.by), "cairn": rounds.median("cairn", row.by),
-               "faster": rounds.ratio("peer", "cairn", row.by),
-               "memory": rounds.median("cairn", "memory"),
-               "peer_memory": rounds.median("peer", "memory"),
-               "cpu": rounds.median("cairn", "cpu"), "peer_cpu": rounds.median("peer", "cpu")}
-    limit = limit_of(row, rounds, sources, options, count)
-    if limit is not None:
-        figures["limit"] = limit
-    table.add(row, figures)
-    return True
-
-
-def print_objects(options):
-    """What is loaded at start, but for libc, libm, the loader and the library itself."""
-    done = subprocess.run(["ldd", options.cairn], capture_output=True, text=True, check=False)
+def loaded_objects(program):
+    """What is loaded at start, but for the own."""
+    done = subprocess.run(["ldd", program], capture_output=True, text=True, check=True)
     names = [line.split()[0] for line in done.stdout.splitlines()]
-    own = ("linux-vdso", "libc.so", "libm.so", "/lib", "libcairn")
-    others = [name for name in names if not name.startswith(own)]
-    print(f"shared objects: {len(others)} of at most 8: {' '.join(others)}")
+    return [name for name in names if not name.startswith(OBJECTS_OWN)]
 
 
 def parse_options():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="64 MiB, one round, fewer requests")
+    parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true",
+                        help="64 MiB, one round, fewer requests, no peer where it takes a minute")
     parser.add_argument("--smoke", action="store_true", help="does it work? 2 MiB, no verdicts")
     parser.add_argument("--size", type=int, metavar="MIB")
     parser.add_argument("--rounds", type=int, metavar="N")
     parser.add_argument("--only", default="", metavar="TEXT", help="rows whose name contains it")
+    parser.add_argument("--list", action="store_true", help="print the rows' names")
     parser.add_argument("--json", metavar="FILE", help="write all figures there, too")
     parser.add_argument("--cairn", default=os.path.join(ROOT, "build-bench/tools/cairn-img"))
     parser.add_argument("--peer", default="qemu-img")
@@ -211,19 +173,24 @@ def main():
         if not os.path.exists(program):
             print(f"{program} is missing: build it first", file=sys.stderr)
             return 1
-    chosen = [row for row in rows.ROWS if options.only in row.name
-              and (row.quick or not options.quick)]
+    objects = loaded_objects(options.cairn)
+    chosen = [row for row in rows.all_rows(any("libdeflate" in name for name in objects))
+              if options.only in row.name]
+    if options.list:
+        print("\n".join(row.name for row in chosen))
+        return 0
     with tempfile.TemporaryDirectory(prefix="cairn-bench-", dir=options.dir) as folder:
-        sources = Sources(options, folder)
-        print(f"{options.size} MiB of mixed data, {options.rounds} rounds; "
-              f"limit: cp, or fio's CPU time")
-        table = Table(not options.smoke)
-        results = [run_row(row, sources, options, table) for row in chosen]
-    print_objects(options)
-    if options.json:
-        with open(options.json, "w", encoding="utf-8") as file:
-            json.dump(table.done, file, indent=1)
-    return 0 if all(results) else 1
+        images = sources.Sources(folder, options.peer, options.generator, options.size,
+                                 1 if options.smoke else 100)
+        print(f"{options.size} MiB of mixed data, {options.rounds} rounds; limit: cp, fio's CPU "
+              f"time, fio's io_uring at depth 64, or one call a request")
+        table = report.Table(not options.smoke)
+        bench = Bench(options, images, table)
+        for row in chosen:
+            bench.run(row)
+    print(f"shared objects: {len(objects)} of at most {OBJECTS_MOST}: {' '.join(objects)}")
+    is_right = table.close(options.json)
+    return 0 if is_right and len(objects) <= OBJECTS_MOST else 1
 
 
 if __name__ == "__main__":

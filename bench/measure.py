@@ -2,7 +2,7 @@
 """Timing of whole commands: one run, and rounds of several that meet the same noise."""
 
 import collections
-import os
+import json
 import re
 import statistics
 import subprocess
@@ -60,6 +60,19 @@ def run_rounds(launcher, commands, count, before=None, is_good=None):
     return rounds
 
 
-def remove(path):
-    if os.path.exists(path):
-        os.unlink(path)
+def calls_of(words):
+    """System calls of a command and all its threads; None where strace cannot."""
+    with tempfile.NamedTemporaryFile("r", prefix="cairn-bench-") as note:
+        done = subprocess.run(["strace", "-f", "-c", "-o", note.name, *words],
+                              capture_output=True, check=False)
+        total = re.search(r"([0-9]+)( +[0-9]+)? total$", note.read().strip())
+    return int(total.group(1)) if done.returncode == 0 and total else None
+
+
+def fio_use(words, is_write):
+    """(CPU, wall) seconds of one request."""
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    job = json.loads(done.stdout)["jobs"][0]
+    side = job["write" if is_write else "read"]
+    wall = side["runtime"] / 1000 / side["total_ios"]
+    return wall * (job["usr_cpu"] + job["sys_cpu"]) / 100, wall
