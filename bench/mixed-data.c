@@ -56,8 +56,8 @@ static void fill_records(uint8_t *buf, size_t bytes)
 {
     uint32_t key = next_random();
 
-    for (size_t pos = 0; pos + 32 <= bytes; pos += 32) {
-        uint32_t record[8] = { key++, 0x52454331, next_random() & 0xff, 0, 1700000000 + key / 7,
+    for (size_t pos = 0; pos + 32 <= bytes; pos += 32, key++) {
+        uint32_t record[8] = { key, 0x52454331, next_random() & 0xff, 0, 1700000000 + key / 7,
                                0, next_random() & 0xffff, 0 };
 
         memcpy(buf + pos, record, sizeof(record));
