@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #define AIO_EVENTS_MAX 64       /* harvested by one poll; the others stay for the next */
+#define AIO_AGAIN_MS 1          /* until the kernel is offered again what it would not take */
 
 /* ---- life --------------------------------------------------------------- */
 
@@ -123,6 +124,7 @@ void aio_context_unref(AioContext *ctx)
 
         task->drop(task);
     }
+    aio_ring_destroy(ctx);
     aio_fd_destroy(ctx);
     aio_timers_destroy(ctx);
     aio_context_close_fds(ctx);
@@ -217,14 +219,15 @@ bool aio_has_tasks(AioContext *ctx)
 /* Returns: the number of events; 0 without a system call where there can be none. */
 static int aio_harvest(AioContext *ctx, struct epoll_event *events, bool may_block)
 {
-    bool is_ready = aio_has_tasks(ctx) || aio_timers_due(ctx);
+    bool is_ready = aio_has_tasks(ctx) || aio_timers_due(ctx) || aio_ring_is_due(ctx);
+    int patience_ms = aio_ring_has_unsent(ctx) ? AIO_AGAIN_MS : -1;
     int count;
 
     if ((!may_block || is_ready) && !__atomic_load_n(&ctx->is_notified, __ATOMIC_RELAXED)
         && !ctx->handlers && ctx->armed_ns == INT64_MAX) {
         return 0;
     }
-    count = epoll_wait(ctx->epoll_fd, events, AIO_EVENTS_MAX, may_block && !is_ready ? -1 : 0);
+    count = epoll_wait(ctx->epoll_fd, events, AIO_EVENTS_MAX, may_block && !is_ready ? patience_ms : 0);
     g_assert(count >= 0 || errno == EINTR);
     for (int i = 0; i < count; i++) {
         if (events[i].data.ptr == &ctx->event_fd) {
@@ -251,10 +254,13 @@ static bool aio_run_tasks(AioContext *ctx)
 static bool aio_poll_once(AioContext *ctx, bool may_block)
 {
     struct epoll_event events[AIO_EVENTS_MAX];
-    int count = aio_harvest(ctx, events, may_block);
     bool progress;
+    int count;
 
+    aio_ring_submit(ctx);
+    count = aio_harvest(ctx, events, may_block);
     aio_fd_take_events(ctx, events, count);
+    aio_ring_reap(ctx);
     progress = aio_run_tasks(ctx);
     progress |= aio_timers_dispatch(ctx);
     progress |= aio_fd_dispatch(ctx, events, count);
@@ -278,7 +284,7 @@ static void aio_poll_end(AioContext *ctx, bool was_foreign)
 {
     if (--ctx->poll_depth == 0) {
         aio_fd_free_dead(ctx);
-        if (aio_has_tasks(ctx)) {
+        if (!aio_ring_submit(ctx) || aio_has_tasks(ctx)) {
             aio_notify(ctx);
         }
     }

@@ -23,7 +23,8 @@ struct AioHandler {
 
 static bool aio_fd_is_own(AioContext *ctx, const struct epoll_event *event)
 {
-    return event->data.ptr == &ctx->event_fd || event->data.ptr == &ctx->timer_fd;
+    return event->data.ptr == &ctx->event_fd || event->data.ptr == &ctx->timer_fd ||
+           event->data.ptr == &ctx->ring;
 }
 
 void aio_fd_take_events(AioContext *ctx, const struct epoll_event *events, int count)

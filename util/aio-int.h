@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The inside of an AioContext, shared by its parts: aio-context.c (queue, polling),
- * aio-fd.c (descriptors), aio-timer.c, aio-source.c (the GSource), aio-thread.c (who
- * is whose current context).
+ * aio-fd.c (descriptors), aio-ring.c (io_uring), aio-timer.c, aio-source.c (the GSource),
+ * aio-thread.c (who is whose current context).
  */
 #ifndef UTIL_AIO_INT_H
 #define UTIL_AIO_INT_H
@@ -14,6 +14,7 @@
 struct epoll_event;
 
 typedef struct AioHandler AioHandler;
+typedef struct AioRing AioRing;
 
 struct AioContext {
     int refs;                   /* atomic */
@@ -42,6 +43,10 @@ struct AioContext {
     uint64_t timer_serial;      /* orders timers of the same instant */
     int64_t armed_ns;           /* when timer_fd fires; INT64_MAX: never */
 
+    AioRing *ring;              /* NULL until the first request of one */
+    bool has_no_ring;           /* one was asked for and cannot be had */
+    int ring_plugs;             /* aio_ring_plug() without its aio_ring_unplug() */
+
     GSource *source;            /* NULL until asked for */
 };
 
@@ -57,6 +62,16 @@ void aio_fd_take_events(AioContext *ctx, const struct epoll_event *events, int c
 bool aio_fd_dispatch(AioContext *ctx, const struct epoll_event *events, int count);
 void aio_fd_free_dead(AioContext *ctx);
 void aio_fd_destroy(AioContext *ctx);
+
+/* aio-ring.c, or aio-ring-none.c; the own thread */
+/* Hands what was prepared to the kernel. Returns: whether it took all. */
+bool aio_ring_submit(AioContext *ctx);
+bool aio_ring_has_unsent(AioContext *ctx);
+/* Whether requests have ended that were not yet reaped. */
+bool aio_ring_is_due(AioContext *ctx);
+/* Makes a task of each request that has ended. */
+void aio_ring_reap(AioContext *ctx);
+void aio_ring_destroy(AioContext *ctx);
 
 /* aio-timer.c */
 bool aio_timers_due(AioContext *ctx);

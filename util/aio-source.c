@@ -11,13 +11,15 @@ typedef struct AioSource {
 } AioSource;
 
 /*
- * What is scheduled inside a dispatch makes no event. So a main loop that is run from there
- * would not see it by the descriptor.
+ * What is scheduled, or prepared for the ring, inside a dispatch makes no event. So a main loop that
+ * is run from there would not see it by the descriptor.
  */
 static gboolean aio_source_prepare(GSource *source, gint *timeout)
 {
+    AioContext *ctx = ((AioSource *)source)->ctx;
+
     *timeout = -1;
-    return aio_has_tasks(((AioSource *)source)->ctx);
+    return aio_has_tasks(ctx) || aio_ring_has_unsent(ctx);
 }
 
 static gboolean aio_source_dispatch(GSource *source, GSourceFunc callback, gpointer data)
