@@ -8,6 +8,7 @@
  *    first.
  */
 #include "block/block-int.h"
+#include "util/aio-ring.h"
 #include "util/cutils.h"
 
 #include <errno.h>
@@ -443,18 +444,13 @@ bool blk_truncate(BlockBackend *blk, int64_t bytes, PreallocMode prealloc, GErro
 
 /* ---- batches ----------------------------------------------------------------- */
 
-/*
- * The engine of worker threads starts each request at once and has nothing to batch; the count
- * is what an engine with a submission queue will look at.
- */
+/* Requests reach the kernel by the ring of the thread that makes them, whatever they are of. */
 void blk_io_plug(BlockBackend *blk)
 {
-    g_atomic_int_inc(&blk->plugged);
+    aio_ring_plug(aio_context_ensure());
 }
 
 void blk_io_unplug(BlockBackend *blk)
 {
-    gint before = g_atomic_int_add(&blk->plugged, -1);
-
-    g_assert(before > 0);
+    aio_ring_unplug(aio_context_ensure());
 }

@@ -171,7 +171,6 @@ struct BlockBackend {
     CoQueue quiesced;           /* requests that wait for the drains to end */
     int queued;                 /* those, and the woken ones until they are in or out */
     GSList *drainers;           /* AioContext * to notify when the last request ends */
-    gint plugged;               /* atomic: blk_io_plug() without its blk_io_unplug() */
 };
 
 /* A job's own handle on a node. */

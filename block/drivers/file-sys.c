@@ -14,8 +14,11 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "util/aio-ring.h"
+
 #define SYS_AGAIN_TRIES 1000        /* a file that keeps saying EAGAIN: about a second */
 #define SYS_AGAIN_WAIT_US 1000
+#define SYS_RING_BYTES_MAX ((size_t)1 << 30)
 
 /* Returns 0, an errno that the call is to fail with, or -1: transfer half. */
 static int sys_fault(FileSys *sys, FileSysCall call)
@@ -217,6 +220,35 @@ int file_sys_pwritev(FileSys *sys, int fd, const IOVector *iov, int64_t offset, 
         done += ret;
     }
     return 0;
+}
+
+/* A slice of less than 2 GiB, in at most IOV_MAX pieces. */
+static ssize_t coroutine_fn sys_ring_part(AioRingOp op, int fd, const IOVector *iov, size_t skip,
+                                          size_t limit, int64_t offset)
+{
+    IOVector part;
+    ssize_t ret;
+
+    if (skip == 0 && limit == iov->size && iov->niov <= IOV_MAX) {
+        return aio_ring_co_rw(op, fd, iov->iov, iov->niov, offset);
+    }
+    io_vector_slice(&part, iov, skip, limit);
+    ret = aio_ring_co_rw(op, fd, part.iov, MIN(part.niov, IOV_MAX), offset);
+    io_vector_destroy(&part);
+    return ret;
+}
+
+ssize_t coroutine_fn file_sys_co_ring(FileSys *sys, FileSysCall call, int fd, const IOVector *iov,
+                                      size_t skip, int64_t offset)
+{
+    int fault = sys_fault(sys, call);
+    size_t bytes = MIN(iov->size - skip, SYS_RING_BYTES_MAX);
+
+    if (fault > 0) {
+        return -fault;
+    }
+    return sys_ring_part(call == FILE_SYS_RING_READ ? AIO_RING_READ : AIO_RING_WRITE, fd, iov,
+                         skip, fault < 0 && bytes > 1 ? bytes / 2 : bytes, offset);
 }
 
 /* ---- the rest ---------------------------------------------------------- */

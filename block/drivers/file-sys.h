@@ -7,6 +7,7 @@
 #ifndef BLOCK_DRIVERS_FILE_SYS_H
 #define BLOCK_DRIVERS_FILE_SYS_H
 
+#include <cairn/coroutine.h>
 #include <cairn/iov.h>
 
 #include <fcntl.h>
@@ -16,7 +17,7 @@ typedef enum FileSysCall {
     FILE_SYS_OPEN, FILE_SYS_CLOSE, FILE_SYS_STAT, FILE_SYS_PREAD, FILE_SYS_PREAD_NOWAIT,
     FILE_SYS_PWRITE, FILE_SYS_FDATASYNC, FILE_SYS_FSYNC, FILE_SYS_FALLOCATE, FILE_SYS_FTRUNCATE,
     FILE_SYS_LSEEK, FILE_SYS_IOCTL, FILE_SYS_LOCK, FILE_SYS_FCNTL, FILE_SYS_UNLINK,
-    FILE_SYS_FADVISE, FILE_SYS_COPY_RANGE,
+    FILE_SYS_FADVISE, FILE_SYS_COPY_RANGE, FILE_SYS_RING_READ, FILE_SYS_RING_WRITE,
 } FileSysCall;
 
 #define FILE_FAULT_ALL (~(uint32_t)0)
@@ -55,6 +56,14 @@ ssize_t file_sys_preadv_cached(FileSys *sys, int fd, const IOVector *iov, int64_
                                bool *eof);
 /* @rwf: RWF_* of pwritev2(2). Returns 0 when all is written. */
 int file_sys_pwritev(FileSys *sys, int fd, const IOVector *iov, int64_t offset, int rwf);
+
+/*
+ * One transfer by the thread's io_uring, as file_sys_preadv() counts. Returns the bytes moved, maybe
+ * fewer than asked for, or an error: of the file, or of the ring, which may not be there. What to
+ * make of either, a transfer of the kinds above finds out.
+ */
+ssize_t coroutine_fn file_sys_co_ring(FileSys *sys, FileSysCall call, int fd, const IOVector *iov,
+                                      size_t skip, int64_t offset);
 
 /* Returns 0 when all is copied. -EINVAL: the source ends before. */
 int file_sys_copy_range(FileSys *sys, int from, int64_t from_offset, int to, int64_t to_offset,

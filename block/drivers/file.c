@@ -189,7 +189,7 @@ static bool file_open_locks(FileState *s, QDict *opts, GError **error)
 
 static bool file_check_aio(FileState *s, int flags, GError **error)
 {
-    if (s->is_native && !(flags & BLK_O_NOCACHE)) {
+    if (!g_strcmp0(s->aio, "native") && !(flags & BLK_O_NOCACHE)) {
         cairn_set_error(error, EINVAL, "aio=native was specified, but it requires "
                         "cache.direct=on, which was not specified.");
         return false;
@@ -197,12 +197,17 @@ static bool file_check_aio(FileState *s, int flags, GError **error)
     return true;
 }
 
-/* The option, or else what the opener of the whole chain wants. */
-static bool file_wants_native(const QDict *opts, int flags)
+/* The option, or else what the opener of the whole chain wants; NULL: nothing. A string that stays. */
+static const char *file_aio_mode(const QDict *opts, int flags)
 {
     const char *mode = qdict_get_try_str(opts, "aio");
 
-    return mode ? !strcmp(mode, "native") : flags & BLK_O_AIO_NATIVE;
+    if (mode) {
+        return g_intern_string(mode);
+    }
+    return flags & BLK_O_AIO_THREADS ? "threads"
+         : flags & BLK_O_AIO_NATIVE ? "native"
+         : flags & BLK_O_AIO_URING ? "io_uring" : NULL;
 }
 
 static bool file_open_options(FileState *s, QDict *opts, const BlockDriver *drv, int flags,
@@ -216,8 +221,7 @@ static bool file_open_options(FileState *s, QDict *opts, const BlockDriver *drv,
         return false;
     }
     s->filename = g_strdup(filename);
-    s->engine = &file_engine_threads;
-    s->is_native = file_wants_native(opts, flags);
+    s->aio = file_aio_mode(opts, flags);
     return file_check_aio(s, flags, error);
 }
 
@@ -249,6 +253,7 @@ static bool file_open(BlockDriverState *bs, QDict *opts, int flags, GError **err
     }
     s->is_direct = flags & BLK_O_NOCACHE;
     s->direct_align = 1;
+    s->engine = file_choose_engine(s);
     if (!(flags & BLK_O_RDWR) && (bs->open_flags & BLK_O_RDWR)) {
         bs->read_only = true;
         bs->open_flags &= ~BLK_O_RDWR;
@@ -414,6 +419,7 @@ static void file_reopen_commit(BlockReopenState *state)
     }
     file_switch_fd(s, reopen->fd);
     s->is_direct = reopen->is_direct;
+    s->engine = file_choose_engine(s);
     g_atomic_int_set(&s->refused, 0);
 }
 

@@ -35,6 +35,7 @@ typedef struct FileEngine {
 } FileEngine;
 
 extern const FileEngine file_engine_threads;
+extern const FileEngine file_engine_uring;
 
 /*
  * What changes while requests run is atomic, all else changes while the node is drained.
@@ -48,8 +49,8 @@ typedef struct FileState {
     char *filename;             /* as given, without "file:" */
     FileLock lock;
     uint64_t perm, unshared;    /* BLK_PERM_*: as last set */
-    const FileEngine *engine;
-    bool is_native;             /* aio=native: needs cache.direct */
+    const char *aio;            /* "threads", "native", "io_uring"; NULL: not said */
+    const FileEngine *engine;   /* what that means for this file as it is open now */
     bool is_direct;             /* fd bypasses the page cache */
     uint32_t direct_align;      /* bytes; 1 if not is_direct */
     gint refused;               /* atomic: FILE_REFUSES_* */
@@ -99,6 +100,11 @@ int coroutine_fn file_co_preadv(BlockDriverState *bs, int64_t offset, int64_t by
 int coroutine_fn file_co_pwritev(BlockDriverState *bs, int64_t offset, int64_t bytes,
                                  const IOVector *iov, int flags);
 int coroutine_fn file_co_flush(BlockDriverState *bs);
+
+/* ---- file-uring.c ---- */
+
+/* The engine for what the options ask for, as the file is open now. */
+const FileEngine *file_choose_engine(const FileState *s);
 
 /* ---- file-zero.c ---- */
 

@@ -44,6 +44,7 @@ enum {
     BLK_O_WARN_PROBE   = 1 << 12,   /* report the guess of raw on a writable open by the warning callback */
     BLK_O_AIO_NATIVE   = 1 << 13,   /* aio=native, for files whose options name none */
     BLK_O_AIO_URING    = 1 << 14,   /* aio=io_uring, likewise */
+    BLK_O_AIO_THREADS  = 1 << 15,   /* aio=threads, likewise */
 };
 
 /* Flags of requests. */

@@ -70,3 +70,24 @@ bool tool_parse_cache(const char *mode, int *flags)
     }
     return false;
 }
+
+bool tool_parse_aio(const char *mode, int *flags)
+{
+    static const struct {
+        const char *name;
+        int flag;
+    } modes[] = {
+        { "threads", BLK_O_AIO_THREADS },
+        { "native", BLK_O_AIO_NATIVE },
+        { "io_uring", BLK_O_AIO_URING },
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(modes); i++) {
+        if (!strcmp(mode, modes[i].name)) {
+            *flags &= ~(BLK_O_AIO_THREADS | BLK_O_AIO_NATIVE | BLK_O_AIO_URING);
+            *flags |= modes[i].flag;
+            return true;
+        }
+    }
+    return false;
+}

@@ -100,6 +100,8 @@ BlockBackend *tool_open_image(CairnContext *ctx, const ToolImage *image, GError 
 
 /* none, writeback, writethrough, directsync, unsafe: BLK_O_* to add to *flags; false for others. */
 bool tool_parse_cache(const char *mode, int *flags);
+/* threads, native, io_uring: sets the one BLK_O_AIO_* in *flags; false for others. */
+bool tool_parse_aio(const char *mode, int *flags);
 
 /* ---- command lines (getopts.c) ---- */
 

@@ -38,12 +38,7 @@ static bool bench_parse_number(const char *what, int64_t min, int64_t max, int64
 
 static bool bench_parse_aio(BenchArgs *args, GError **error)
 {
-    args->flags &= ~(BLK_O_AIO_NATIVE | BLK_O_AIO_URING);
-    if (!strcmp(optarg, "native")) {
-        args->flags |= BLK_O_AIO_NATIVE;
-    } else if (!strcmp(optarg, "io_uring")) {
-        args->flags |= BLK_O_AIO_URING;
-    } else if (strcmp(optarg, "threads")) {
+    if (!tool_parse_aio(optarg, &args->flags)) {
         cairn_set_error(error, EINVAL, "Invalid aio option: %s", optarg);
         return false;
     }
@@ -87,7 +82,7 @@ static bool bench_parse_value(BenchArgs *args, int c, GError **error)
 static void bench_parse_flag(BenchArgs *args, int c)
 {
     if (c == 'n') {
-        args->flags |= BLK_O_AIO_NATIVE;
+        tool_parse_aio("native", &args->flags);
     } else if (c == 'w') {
         args->is_write = true;
     } else if (c == BENCH_OPTION_NO_DRAIN) {

@@ -19,11 +19,6 @@ static bool discard_is_known(const char *mode)
     return discard_is_unmap(mode) || !strcmp(mode, "ignore") || !strcmp(mode, "off");
 }
 
-static bool aio_mode_is_known(const char *mode)
-{
-    return !strcmp(mode, "threads") || !strcmp(mode, "native") || !strcmp(mode, "io_uring");
-}
-
 bool io_check_modes(const IoOpenOptions *opts)
 {
     int unused = 0;
@@ -32,7 +27,7 @@ bool io_check_modes(const IoOpenOptions *opts)
         io_error("Invalid cache option: %s", opts->cache);
     } else if (opts->discard && !discard_is_known(opts->discard)) {
         io_error("Invalid discard option: %s", opts->discard);
-    } else if (opts->aio && !aio_mode_is_known(opts->aio)) {
+    } else if (opts->aio && !tool_parse_aio(opts->aio, &unused)) {
         io_error("Invalid aio option: %s", opts->aio);
     } else {
         return true;
@@ -48,8 +43,9 @@ static int open_flags(const IoOpenOptions *opts)
     flags |= opts->read_only ? 0 : BLK_O_RDWR;
     flags |= opts->force_share ? BLK_O_FORCE_SHARE : 0;
     flags |= opts->discard && discard_is_unmap(opts->discard) ? BLK_O_UNMAP : 0;
-    flags |= !g_strcmp0(opts->aio, "native") ? BLK_O_AIO_NATIVE : 0;
-    flags |= !g_strcmp0(opts->aio, "io_uring") ? BLK_O_AIO_URING : 0;
+    if (opts->aio) {
+        tool_parse_aio(opts->aio, &flags);
+    }
     tool_parse_cache(opts->cache ? opts->cache : "writeback", &flags);
     return flags;
 }
