@@ -1,57 +1,68 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * What the pieces under every request cost, in nanoseconds of CPU time of all threads:
- * switches, locks, wake-ups, zero checks.
- */
+/* What stands under every request: switches, locks, wake-ups, threads, zero checks. */
+#include "bench/micro.h"
 #include "util/worker-pool.h"
 
 #include <cairn/aio.h>
 #include <cairn/iov.h>
 
-#include <time.h>
-
-typedef struct Bench {
-    int64_t count;
+typedef struct Loop {
+    int64_t left;
     bool is_done;
-    AioContext *ctx;
     CoMutex mutex;
     WorkerPool *pool;
-    void *buf;
-} Bench;
+} Loop;
 
-static int64_t cpu_time(void)
+static void *loop_setup(void)
 {
-    struct timespec ts;
+    Loop *loop = g_new0(Loop, 1);
 
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
-    return ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
+    aio_context_ensure();
+    co_mutex_init(&loop->mutex);
+    loop->pool = worker_pool_new(1);
+    return loop;
 }
 
-static void report(const char *what, int64_t start, int64_t count)
+static void loop_teardown(void *state)
 {
-    g_print("%-44s %9.1f ns\n", what, (double)(cpu_time() - start) / count);
+    Loop *loop = state;
+
+    worker_pool_free(loop->pool);
+    co_mutex_destroy(&loop->mutex);
+    g_free(loop);
 }
 
-static void coroutine_fn yield_forever(void *opaque)
+/* Runs @entry, which counts left down and sets is_done, in a coroutine. */
+static void loop_run(void *state, int64_t count, CoroutineEntry *entry)
 {
-    Bench *b = opaque;
+    Loop *loop = state;
 
-    while (!b->is_done) {
+    loop->left = count;
+    loop->is_done = false;
+    coroutine_enter(coroutine_create(entry, loop));
+    aio_context_poll_until(aio_context_current(), &loop->is_done);
+}
+
+static void coroutine_fn yield_until_done(void *opaque)
+{
+    Loop *loop = opaque;
+
+    while (!loop->is_done) {
         coroutine_yield();
     }
 }
 
-static void bench_switch(Bench *b)
+static void run_switch(void *state, int64_t count)
 {
-    Coroutine *co = coroutine_create(yield_forever, b);
-    int64_t start = cpu_time();
+    Loop *loop = state;
+    Coroutine *co;
 
-    b->is_done = false;
-    for (int64_t i = 0; i < b->count; i++) {
+    loop->is_done = false;
+    co = coroutine_create(yield_until_done, loop);
+    for (int64_t i = 0; i < count; i++) {
         coroutine_enter(co);
     }
-    report("enter and yield", start, b->count);
-    b->is_done = true;
+    loop->is_done = true;
     coroutine_enter(co);
 }
 
@@ -59,57 +70,50 @@ static void coroutine_fn do_nothing(void *opaque)
 {
 }
 
-static void bench_create(Bench *b)
+static void run_create(void *state, int64_t count)
 {
-    int64_t start = cpu_time();
-
-    for (int64_t i = 0; i < b->count; i++) {
+    for (int64_t i = 0; i < count; i++) {
         coroutine_enter(coroutine_create(do_nothing, NULL));
     }
-    report("create, run, end", start, b->count);
 }
 
 static void coroutine_fn lock_and_unlock(void *opaque)
 {
-    Bench *b = opaque;
-    int64_t start = cpu_time();
+    Loop *loop = opaque;
 
-    for (int64_t i = 0; i < b->count; i++) {
-        co_mutex_lock(&b->mutex);
-        co_mutex_unlock(&b->mutex);
+    for (; loop->left > 0; loop->left--) {
+        co_mutex_lock(&loop->mutex);
+        co_mutex_unlock(&loop->mutex);
     }
-    report("CoMutex lock and unlock, free", start, b->count);
+    loop->is_done = true;
+}
+
+static void run_lock(void *state, int64_t count)
+{
+    loop_run(state, count, lock_and_unlock);
 }
 
 static void coroutine_fn wake_self(void *opaque)
 {
-    Bench *b = opaque;
+    Loop *loop = opaque;
 
-    b->is_done = false;
-    for (int64_t i = 0; i < b->count; i++) {
+    for (; loop->left > 0; loop->left--) {
         aio_co_wake(coroutine_self());
         coroutine_yield();
     }
-    b->is_done = true;
+    loop->is_done = true;
 }
 
-static void bench_wake(Bench *b)
+static void run_wake(void *state, int64_t count)
 {
-    int64_t start = cpu_time();
-
-    coroutine_enter(coroutine_create(wake_self, b));
-    aio_context_poll_until(b->ctx, &b->is_done);
-    report("wake in the own thread, yield, poll", start, b->count);
+    loop_run(state, count, wake_self);
 }
 
-static void bench_poll_idle(Bench *b)
+static void run_poll(void *state, int64_t count)
 {
-    int64_t start = cpu_time();
-
-    for (int64_t i = 0; i < b->count; i++) {
-        aio_context_poll(b->ctx, false);
+    for (int64_t i = 0; i < count; i++) {
+        aio_context_poll(aio_context_current(), false);
     }
-    report("poll with nothing to do", start, b->count);
 }
 
 static int work(void *opaque)
@@ -119,53 +123,48 @@ static int work(void *opaque)
 
 static void coroutine_fn hop(void *opaque)
 {
-    Bench *b = opaque;
+    Loop *loop = opaque;
 
-    b->is_done = false;
-    for (int64_t i = 0; i < b->count / 100; i++) {
-        worker_pool_co_run(b->pool, work, NULL);
+    for (; loop->left > 0; loop->left--) {
+        worker_pool_co_run(loop->pool, work, NULL);
     }
-    b->is_done = true;
+    loop->is_done = true;
 }
 
-static void bench_worker(Bench *b)
+static void run_worker(void *state, int64_t count)
 {
-    int64_t start = cpu_time();
-
-    coroutine_enter(coroutine_create(hop, b));
-    aio_context_poll_until(b->ctx, &b->is_done);
-    report("worker thread and back", start, b->count / 100);
+    loop_run(state, count, hop);
 }
 
-static void bench_zero(Bench *b, size_t bytes, const char *what)
-{
-    int64_t count = b->count / 50;
-    int64_t start = cpu_time();
+enum { ZERO_SMALL = 512, ZERO_LARGE = 65536 };
 
+static void *zero_setup(void)
+{
+    return g_malloc0(ZERO_LARGE);
+}
+
+static void run_zero_small(void *state, int64_t count)
+{
     for (int64_t i = 0; i < count; i++) {
-        g_assert_true(cairn_buffer_is_zero(b->buf, bytes));
+        g_assert_true(cairn_buffer_is_zero(state, ZERO_SMALL));
     }
-    report(what, start, count);
 }
 
-int main(int argc, char **argv)
+static void run_zero_large(void *state, int64_t count)
 {
-    Bench b = {
-        .count = argc > 1 ? g_ascii_strtoll(argv[1], NULL, 10) : 1000000,
-        .ctx = aio_context_ensure(), .pool = worker_pool_new(1), .buf = g_malloc0(65536),
-    };
-
-    co_mutex_init(&b.mutex);
-    bench_switch(&b);
-    bench_create(&b);
-    coroutine_enter(coroutine_create(lock_and_unlock, &b));
-    bench_wake(&b);
-    bench_poll_idle(&b);
-    bench_worker(&b);
-    bench_zero(&b, 512, "zero check, 512 bytes");
-    bench_zero(&b, 65536, "zero check, 64 KiB");
-    co_mutex_destroy(&b.mutex);
-    worker_pool_free(b.pool);
-    g_free(b.buf);
-    return 0;
+    for (int64_t i = 0; i < count; i++) {
+        g_assert_true(cairn_buffer_is_zero(state, ZERO_LARGE));
+    }
 }
+
+const MicroCase micro_coroutine[] = {
+    { "coroutine: enter and yield", 1000000, 0, loop_setup, run_switch, loop_teardown },
+    { "coroutine: create, run, end", 500000, 0, loop_setup, run_create, loop_teardown },
+    { "coroutine: lock and unlock", 1000000, 0, loop_setup, run_lock, loop_teardown },
+    { "coroutine: wake, yield, poll", 200000, 0, loop_setup, run_wake, loop_teardown },
+    { "loop: poll, nothing to do", 500000, 0, loop_setup, run_poll, loop_teardown },
+    { "worker: there and back", 2000, 0, loop_setup, run_worker, loop_teardown },
+    { "zero check: 512 bytes", 500000, ZERO_SMALL, zero_setup, run_zero_small, g_free },
+    { "zero check: 64 KiB", 10000, ZERO_LARGE, zero_setup, run_zero_large, g_free },
+    { NULL },
+};
