@@ -510,7 +510,8 @@ static int coroutine_fn scan_run(BlockDriverState *bs)
     qcow_reset_avoided_locked(s);
     g_mutex_unlock(&s->lock);
     qcow_effort_init(&scan.effort, bs, scan.end);
-    scan.use = qcow_use_map_new(scan.end + s->g.l2_bytes + s->g.cluster_size);
+    scan.use = qcow_use_map_new(scan.end + s->g.l2_bytes + s->g.cluster_size,
+                                QCOW_USE_WINDOW_WRITE);
     scan.entries = g_try_new(uint64_t, s->g.l2_entries);
     ret = scan.use && scan.entries ? scan_walk(bs, &scan) : -ENOMEM;
     if (ret == 0) {

@@ -385,7 +385,7 @@ static int coroutine_fn check_run(QcowCheck *c)
     QcowState *s = c->bs->opaque;
     int ret;
 
-    c->use = qcow_use_map_new(c->end);
+    c->use = qcow_use_map_new(c->end, QCOW_USE_WINDOW_CHECK);
     c->entries = g_try_new(uint64_t, s->g.l2_entries);
     c->in = g_try_malloc(s->g.cluster_size);
     c->out = g_try_malloc(s->g.cluster_size);

@@ -354,8 +354,14 @@ typedef enum QcowUse {
     QCOW_USE_WHOLE,             /* an L2 table or a plain cluster */
     QCOW_USE_STREAM,            /* shares sectors with its neighbours */
 } QcowUse;
-/* For a file of @end bytes; NULL without memory. It shows one window at a time. */
-QcowUseMap *qcow_use_map_new(int64_t end);
+/* Bytes of the file that are seen at once: a check shall take little memory, a guest wait little. */
+#define QCOW_USE_WINDOW_CHECK ((int64_t)16 << 30)       /* in 8 MiB */
+#define QCOW_USE_WINDOW_WRITE ((int64_t)64 << 30)       /* in 32 MiB */
+/*
+ * For a file of @end bytes, in windows of @window (a multiple of 32 KiB); NULL without memory. It
+ * shows one window at a time.
+ */
+QcowUseMap *qcow_use_map_new(int64_t end, int64_t window);
 void qcow_use_map_free(QcowUseMap *map);
 /*
  * The next window, empty; false if nothing that was named stands there. The first call gives the

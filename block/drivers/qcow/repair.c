@@ -265,7 +265,7 @@ static int coroutine_fn repair_clusters(Repair *r)
         return (int)length;
     }
     r->end = length;
-    r->use = qcow_use_map_new(r->end + s->g.cluster_size);
+    r->use = qcow_use_map_new(r->end + s->g.cluster_size, QCOW_USE_WINDOW_CHECK);
     if (!r->use) {
         return -ENOMEM;
     }

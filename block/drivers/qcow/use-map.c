@@ -4,42 +4,41 @@
  *
  * Memory is bounded whatever the file's length: the map shows a window of it, and whoever fills it
  * walks the tables once for each window, naming everything each time. A window begins where
- * something stands, so that a long file with little in it takes few. Three bits a sector:
- *   whole    belongs to a plain cluster or a table, or lies inside header, name or L1
- *   inner    lies wholly inside a stream
- *   touched  holds the first or last bytes of streams, or of header, name or L1
+ * something stands, so that a long file with little in it takes few. Two bits a sector, of which
+ * the greatest use stays, as it decides what clashes with others:
+ *   0  free
+ *   1  touched: holds the first or last bytes of streams, or of header, name or L1
+ *   2  inner: lies wholly inside a stream
+ *   3  whole: belongs to a plain cluster or a table, or lies inside header, name or L1
  */
 #include "block/drivers/qcow/qcow.h"
 
 #include <string.h>
 
 #define USE_SECTOR 512
-#define USE_WINDOW ((int64_t)1 << 27)   /* sectors: 64 GiB, in 3 x 16 MiB */
+
+typedef enum UseState { USE_FREE, USE_TOUCHED, USE_INNER, USE_WHOLE } UseState;
 
 struct QcowUseMap {
     int64_t end;                /* sectors of the file */
+    int64_t window;             /* sectors, at most */
     int64_t from, to;           /* sectors of the window; to 0: before the first */
     int64_t next;               /* the first one at or after to that is named */
-    uint64_t *whole, *inner, *touched;
+    uint64_t *low, *high;       /* the two bits of each sector's UseState */
     int64_t used_from, used_to; /* words of them that are not 0; none outside */
 };
 
-static size_t window_words(const QcowUseMap *map)
-{
-    return (size_t)DIV_ROUND_UP(MIN(map->end, USE_WINDOW), 64);
-}
-
-QcowUseMap *qcow_use_map_new(int64_t end)
+QcowUseMap *qcow_use_map_new(int64_t end, int64_t window)
 {
     QcowUseMap *map = g_new0(QcowUseMap, 1);
     size_t words;
 
     map->end = MAX(DIV_ROUND_UP(end, USE_SECTOR), 1);
-    words = window_words(map);
-    map->whole = g_try_new0(uint64_t, words);
-    map->inner = g_try_new0(uint64_t, words);
-    map->touched = g_try_new0(uint64_t, words);
-    if (!map->whole || !map->inner || !map->touched) {
+    map->window = MIN(map->end, window / USE_SECTOR);
+    words = (size_t)DIV_ROUND_UP(map->window, 64);
+    map->low = g_try_new0(uint64_t, words);
+    map->high = g_try_new0(uint64_t, words);
+    if (!map->low || !map->high) {
         qcow_use_map_free(map);
         return NULL;
     }
@@ -49,9 +48,8 @@ QcowUseMap *qcow_use_map_new(int64_t end)
 void qcow_use_map_free(QcowUseMap *map)
 {
     if (map) {
-        g_free(map->whole);
-        g_free(map->inner);
-        g_free(map->touched);
+        g_free(map->low);
+        g_free(map->high);
         g_free(map);
     }
 }
@@ -60,9 +58,8 @@ static void window_clear(QcowUseMap *map)
 {
     size_t bytes = (size_t)MAX(map->used_to - map->used_from, 0) * 8;
 
-    memset(map->whole + map->used_from, 0, bytes);
-    memset(map->inner + map->used_from, 0, bytes);
-    memset(map->touched + map->used_from, 0, bytes);
+    memset(map->low + map->used_from, 0, bytes);
+    memset(map->high + map->used_from, 0, bytes);
     map->used_from = map->used_to = 0;
 }
 
@@ -75,7 +72,7 @@ bool qcow_use_map_next(QcowUseMap *map)
     }
     window_clear(map);
     map->from = from;
-    map->to = MIN(map->from + USE_WINDOW, map->end);
+    map->to = MIN(map->from + map->window, map->end);
     map->next = map->end;
     return true;
 }
@@ -99,20 +96,35 @@ static uint64_t word_mask(int64_t w, int64_t a, int64_t b)
     return mask;
 }
 
+/* Which sectors of a word have that state or a greater one. */
+static uint64_t word_with(const QcowUseMap *map, int64_t w, UseState least)
+{
+    uint64_t low = map->low[w], high = map->high[w];
+
+    return least == USE_WHOLE ? low & high : least == USE_INNER ? high : low | high;
+}
+
+static void word_raise(QcowUseMap *map, int64_t w, uint64_t mask, UseState state)
+{
+    mask &= ~word_with(map, w, state);
+    map->low[w] = state & 1 ? map->low[w] | mask : map->low[w] & ~mask;
+    map->high[w] = state & 2 ? map->high[w] | mask : map->high[w] & ~mask;
+}
+
 /* [@a, @b): sectors of the file; what lies outside the window is left out. */
-static bool bits_any(const QcowUseMap *map, const uint64_t *bits, int64_t a, int64_t b)
+static bool use_any(const QcowUseMap *map, int64_t a, int64_t b, UseState least)
 {
     a = MAX(a, map->from) - map->from;
     b = MIN(b, map->to) - map->from;
     for (int64_t w = a / 64; a < b && w <= (b - 1) / 64; w++) {
-        if (bits[w] & word_mask(w, a, b)) {
+        if (word_with(map, w, least) & word_mask(w, a, b)) {
             return true;
         }
     }
     return false;
 }
 
-static void bits_set(QcowUseMap *map, uint64_t *bits, int64_t a, int64_t b)
+static void use_raise(QcowUseMap *map, int64_t a, int64_t b, UseState state)
 {
     a = MAX(a, map->from) - map->from;
     b = MIN(b, map->to) - map->from;
@@ -121,34 +133,33 @@ static void bits_set(QcowUseMap *map, uint64_t *bits, int64_t a, int64_t b)
     }
     map->used_from = map->used_to ? MIN(map->used_from, a / 64) : a / 64;
     map->used_to = MAX(map->used_to, (b - 1) / 64 + 1);
-    for (int64_t w = a / 64; a < b && w <= (b - 1) / 64; w++) {
-        bits[w] |= word_mask(w, a, b);
+    for (int64_t w = a / 64; w <= (b - 1) / 64; w++) {
+        word_raise(map, w, word_mask(w, a, b), state);
     }
 }
 
 static QcowClash use_add_whole(QcowUseMap *map, int64_t a, int64_t b)
 {
-    bool clash = bits_any(map, map->whole, a, b) || bits_any(map, map->inner, a, b) ||
-                 bits_any(map, map->touched, a, b);
+    bool clash = use_any(map, a, b, USE_TOUCHED);
 
-    bits_set(map, map->whole, a, b);
+    use_raise(map, a, b, USE_WHOLE);
     return clash ? QCOW_CLASH_WHOLE : QCOW_CLASH_NONE;
 }
 
 /* [@a, @b): touched; [@ia, @ib): wholly inside. */
 static QcowClash use_add_edged(QcowUseMap *map, int64_t a, int64_t b, int64_t ia, int64_t ib,
-                               uint64_t *inside)
+                               UseState inside)
 {
     QcowClash clash = QCOW_CLASH_NONE;
 
-    if (bits_any(map, map->whole, a, b)) {
+    if (use_any(map, a, b, USE_WHOLE)) {
         clash = QCOW_CLASH_WHOLE;
-    } else if (bits_any(map, map->inner, a, b) || bits_any(map, map->touched, ia, ib)) {
+    } else if (use_any(map, a, b, USE_INNER) || use_any(map, ia, ib, USE_TOUCHED)) {
         clash = QCOW_CLASH_STREAMS;
     }
-    bits_set(map, map->touched, a, MIN(ia, b));
-    bits_set(map, map->touched, MAX(a, ib), b);
-    bits_set(map, inside, ia, ib);
+    use_raise(map, a, MIN(ia, b), USE_TOUCHED);
+    use_raise(map, MAX(a, ib), b, USE_TOUCHED);
+    use_raise(map, ia, ib, inside);
     return clash;
 }
 
@@ -168,7 +179,7 @@ QcowClash qcow_use_map_add(QcowUseMap *map, int64_t offset, int64_t bytes, QcowU
         return use_add_whole(map, a, b);
     }
     return use_add_edged(map, a, b, ia, MAX(ia, ib),
-                         use == QCOW_USE_FIXED ? map->whole : map->inner);
+                         use == QCOW_USE_FIXED ? USE_WHOLE : USE_INNER);
 }
 
 void qcow_use_map_add_fixed(QcowUseMap *map, const QcowState *s)
@@ -181,11 +192,6 @@ void qcow_use_map_add_fixed(QcowUseMap *map, const QcowState *s)
     }
 }
 
-static uint64_t window_word(const QcowUseMap *map, int64_t w)
-{
-    return map->whole[w] | map->inner[w] | map->touched[w];
-}
-
 /* The first sector of the window from @i on that is named, or not; the window's length: none. */
 static int64_t window_find(const QcowUseMap *map, int64_t i, bool is_named)
 {
@@ -193,7 +199,7 @@ static int64_t window_find(const QcowUseMap *map, int64_t i, bool is_named)
     uint64_t dull = is_named ? 0 : UINT64_MAX;
 
     while (i < n) {
-        uint64_t word = i / 64 < map->used_to ? window_word(map, i / 64) : 0;
+        uint64_t word = i / 64 < map->used_to ? word_with(map, i / 64, USE_TOUCHED) : 0;
 
         if (is_named && i / 64 >= map->used_to) {
             return n;
