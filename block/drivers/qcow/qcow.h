@@ -421,7 +421,7 @@ int qcow_deflate(QcowState *s, const uint8_t *in, uint8_t *out, size_t cluster_s
 void qcow_codecs_free(QcowState *s);
 
 /* ---- noise.c ---- */
-/* Whether deflating @in would be in vain; any thread. */
+/* Whether deflating @in would be in vain; @bytes: of a cluster. Any thread. */
 bool qcow_is_noise(const uint8_t *in, size_t bytes);
 
 /* ---- crypt.c ---- */
