@@ -29,7 +29,7 @@ typedef struct CipherKeys {
 
 struct QCryptoCipher {
     QCryptoCipherAlg alg;
-    bool has_lanes;             /* several sectors at once */
+    bool has_lanes;             /* several sectors, or blocks, at once */
     SecMem *mem;
     const CipherKeys *keys;     /* in mem */
 };
@@ -109,14 +109,21 @@ void qcrypto_cipher_cbc_encrypt(const QCryptoCipher *cipher, const uint8_t iv[16
 void qcrypto_cipher_cbc_decrypt(const QCryptoCipher *cipher, const uint8_t iv[16], const void *in,
                                 void *out, size_t bytes)
 {
+    size_t in_lanes = cipher->has_lanes ? bytes - bytes % (CBC_LANES * AES_BLOCK_SIZE) : 0;
     uint8_t chain[AES_BLOCK_SIZE];
 
     g_assert(bytes % AES_BLOCK_SIZE == 0);
     memcpy(chain, iv, sizeof(chain));
-    cbc_decrypt(&cipher->keys->decrypt,
-                cipher->alg == QCRYPTO_CIPHER_AES_128
-                ? (nettle_cipher_func *)aes128_decrypt : (nettle_cipher_func *)aes256_decrypt,
-                AES_BLOCK_SIZE, chain, bytes, out, in);
+    if (in_lanes) {
+        cbc_lanes_decrypt(&cipher->keys->lanes, chain, in, out, in_lanes);
+    }
+    if (in_lanes < bytes) {
+        cbc_decrypt(&cipher->keys->decrypt,
+                    cipher->alg == QCRYPTO_CIPHER_AES_128
+                    ? (nettle_cipher_func *)aes128_decrypt : (nettle_cipher_func *)aes256_decrypt,
+                    AES_BLOCK_SIZE, chain, bytes - in_lanes, (uint8_t *)out + in_lanes,
+                    (const uint8_t *)in + in_lanes);
+    }
 }
 
 void qcrypto_cipher_cbc_encrypt_sectors(const QCryptoCipher *cipher, const uint8_t (*ivs)[16],
