@@ -155,6 +155,11 @@ int qcrypto_block_decrypt(const QCryptoBlock *block, uint64_t offset, const void
     return block_walk(block, offset, in, out, bytes, block_cbc_decrypt);
 }
 
+bool qcrypto_block_is_fast(const QCryptoBlock *block)
+{
+    return block->cipher && qcrypto_cipher_is_fast(block->cipher);
+}
+
 size_t qcrypto_block_sector_size(const QCryptoBlock *block)
 {
     return block->sector_size;

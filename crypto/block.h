@@ -47,6 +47,8 @@ int qcrypto_block_encrypt(const QCryptoBlock *block, uint64_t offset, const void
                           size_t bytes);
 int qcrypto_block_decrypt(const QCryptoBlock *block, uint64_t offset, const void *in, void *out,
                           size_t bytes);
+/* Whether both take hardly longer than a copy, so that another thread would not pay. */
+bool qcrypto_block_is_fast(const QCryptoBlock *block);
 size_t qcrypto_block_sector_size(const QCryptoBlock *block);        /* bytes */
 uint64_t qcrypto_block_payload_offset(const QCryptoBlock *block);   /* bytes */
 

@@ -85,6 +85,11 @@ void qcrypto_cipher_free(QCryptoCipher *cipher)
     }
 }
 
+bool qcrypto_cipher_is_fast(const QCryptoCipher *cipher)
+{
+    return cipher->has_lanes;
+}
+
 void qcrypto_cipher_cbc_encrypt(const QCryptoCipher *cipher, const uint8_t iv[16], const void *in,
                                 void *out, size_t bytes)
 {

@@ -33,6 +33,9 @@ void qcrypto_cipher_cbc_encrypt_sectors(const QCryptoCipher *cipher, const uint8
                                         const void *in, void *out, size_t sector_bytes,
                                         size_t count);
 
+/* Whether many bytes take hardly longer than copying them: the processor has instructions for it. */
+bool qcrypto_cipher_is_fast(const QCryptoCipher *cipher);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(QCryptoCipher, qcrypto_cipher_free)
 
 #endif

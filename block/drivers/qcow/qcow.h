@@ -425,8 +425,10 @@ void qcow_codecs_free(QcowState *s);
 bool qcow_is_noise(const uint8_t *in, size_t bytes);
 
 /* ---- crypt.c ---- */
-int coroutine_fn qcow_encrypt(BlockDriverState *bs, int64_t guest, const uint8_t *in,
-                              uint8_t *out, int64_t bytes);
+/* All of @iov, whole sectors together, into @out. */
+int coroutine_fn qcow_encrypt(BlockDriverState *bs, int64_t guest, const IOVector *iov,
+                              uint8_t *out);
+/* In place. */
 int coroutine_fn qcow_decrypt_vector(BlockDriverState *bs, int64_t guest, const IOVector *iov,
                                      size_t iov_offset, int64_t bytes);
 

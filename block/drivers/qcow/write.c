@@ -44,15 +44,6 @@ static void write_add_guest(const QcowState *s, const QcowWrite *w, IOVector *v,
     }
 }
 
-static void write_copy_guest(const QcowWrite *w, uint8_t *buf, int64_t bytes)
-{
-    if (w->iov) {
-        io_vector_to_buf_at(w->iov, w->iov_offset, buf, bytes);
-    } else {
-        memset(buf, 0, bytes);
-    }
-}
-
 /* ---- in place ---- */
 
 static int coroutine_fn write_plain_bytes(BlockDriverState *bs, const QcowWrite *w,
@@ -73,16 +64,19 @@ static int coroutine_fn write_plain_bytes(BlockDriverState *bs, const QcowWrite 
 static int coroutine_fn write_cipher_bytes(BlockDriverState *bs, const QcowWrite *w,
                                            int64_t host, int64_t bytes, int flags)
 {
+    QcowState *s = bs->opaque;
     QcowWrite part = *w;
     uint8_t *buf = bdrv_buffer_alloc(bs, MIN(bytes, QCOW_MAX_CHUNK));
     int ret = buf ? 0 : -ENOMEM;
 
     for (int64_t done = 0; done < bytes && ret == 0;) {
         int64_t n = MIN(bytes - done, QCOW_MAX_CHUNK);
+        g_auto(IOVector) v = { 0 };
 
         part.iov_offset = w->iov_offset + done;
-        write_copy_guest(&part, buf, n);
-        ret = qcow_encrypt(bs, w->offset + done, buf, buf, n);
+        io_vector_init(&v, 4);
+        write_add_guest(s, &part, &v, n);
+        ret = qcow_encrypt(bs, w->offset + done, &v, buf);
         if (ret == 0) {
             ret = bdrv_co_pwrite(bs->file, host + done, n, buf, flags);
         }
@@ -198,11 +192,24 @@ static int coroutine_fn fresh_prepare_fill(BlockDriverState *bs, QcowFresh *f)
     return fresh_read_fill(bs, f->guest + f->total - f->tail, f->tail, f->fill + f->head);
 }
 
+static void fresh_add_plain(const QcowState *s, const QcowWrite *w, const QcowFresh *f,
+                            IOVector *v)
+{
+    if (f->head) {
+        io_vector_add(v, f->fill, f->head);
+    }
+    write_add_guest(s, w, v, f->total - f->head - f->tail);
+    if (f->tail && (f->cipher || !QCOW_MUTANT(NO_TAIL))) {
+        io_vector_add(v, f->fill + f->head, f->tail);
+    }
+}
+
 static int coroutine_fn fresh_prepare_cipher(BlockDriverState *bs, const QcowWrite *w,
                                              QcowFresh *f)
 {
     QcowState *s = bs->opaque;
-    int64_t bytes = f->total - f->head - f->tail;
+    g_auto(IOVector) v = { 0 };
+    int ret;
 
     if (!s->crypto) {
         return 0;
@@ -211,16 +218,14 @@ static int coroutine_fn fresh_prepare_cipher(BlockDriverState *bs, const QcowWri
     if (!f->cipher) {
         return -ENOMEM;
     }
-    if (f->fill) {
+    io_vector_init(&v, 8);
+    fresh_add_plain(s, w, f, &v);
+    ret = qcow_encrypt(bs, f->guest, &v, f->cipher);
+    if (QCOW_MUTANT(FILL_NOT_ENCRYPTED) && f->fill) {
         memcpy(f->cipher, f->fill, f->head);
         memcpy(f->cipher + f->total - f->tail, f->fill + f->head, f->tail);
     }
-    write_copy_guest(w, f->cipher + f->head, bytes);
-    if (QCOW_MUTANT(FILL_NOT_ENCRYPTED)) {
-        return qcow_encrypt(bs, f->guest + f->head, f->cipher + f->head, f->cipher + f->head,
-                            bytes);
-    }
-    return qcow_encrypt(bs, f->guest, f->cipher, f->cipher, f->total);
+    return ret;
 }
 
 /* One child write: the table's place where it has none yet, and the clusters. */
@@ -235,13 +240,7 @@ static int coroutine_fn fresh_write(BlockDriverState *bs, const QcowWrite *w, co
     if (f->cipher) {
         io_vector_add(&v, f->cipher, f->total);
     } else {
-        if (f->head) {
-            io_vector_add(&v, f->fill, f->head);
-        }
-        write_add_guest(s, w, &v, f->total - f->head - f->tail);
-        if (f->tail && !QCOW_MUTANT(NO_TAIL)) {
-            io_vector_add(&v, f->fill + f->head, f->tail);
-        }
+        fresh_add_plain(s, w, f, &v);
     }
     return qcow_new_write(bs, n, &v);
 }
