@@ -19,8 +19,9 @@
 #define SYS_AGAIN_TRIES 1000        /* a file that keeps saying EAGAIN: about a second */
 #define SYS_AGAIN_WAIT_US 1000
 #define SYS_RING_BYTES_MAX ((size_t)1 << 30)
+#define SYS_SECTOR_BYTES 512
 
-/* Returns 0, an errno that the call is to fail with, or -1: transfer half. */
+/* Returns 0, an errno that the call is to fail with, or -1: transfer about half. */
 static int sys_fault(FileSys *sys, FileSysCall call)
 {
     FileFault *fault = sys->fault;
@@ -124,6 +125,15 @@ static ssize_t sys_transfer_part(const SysTransfer *t, int fd, const IOVector *i
     return ret;
 }
 
+/* About half: of a sector and more, whole sectors, as direct I/O comes up short by those. */
+static size_t sys_shorter(size_t bytes)
+{
+    size_t half = bytes / 2;
+
+    return bytes < SYS_SECTOR_BYTES ? MAX(half, 1)
+                                    : MAX(half / SYS_SECTOR_BYTES, 1) * SYS_SECTOR_BYTES;
+}
+
 /* One call, repeated while interrupted. Returns bytes or -errno. */
 static ssize_t sys_transfer_once(FileSys *sys, const SysTransfer *t, int fd, const IOVector *iov,
                                  size_t skip, int64_t offset)
@@ -138,8 +148,8 @@ static ssize_t sys_transfer_once(FileSys *sys, const SysTransfer *t, int fd, con
             ret = -fault;
             continue;
         }
-        if (fault < 0 && bytes > 1) {
-            bytes /= 2;
+        if (fault < 0) {
+            bytes = sys_shorter(bytes);
         }
         ret = sys_transfer_part(t, fd, iov, skip, bytes, offset);
         ret = ret < 0 ? -errno : ret;
@@ -248,7 +258,7 @@ ssize_t coroutine_fn file_sys_co_ring(FileSys *sys, FileSysCall call, int fd, co
         return -fault;
     }
     return sys_ring_part(call == FILE_SYS_RING_READ ? AIO_RING_READ : AIO_RING_WRITE, fd, iov,
-                         skip, fault < 0 && bytes > 1 ? bytes / 2 : bytes, offset);
+                         skip, fault < 0 ? sys_shorter(bytes) : bytes, offset);
 }
 
 /* ---- the rest ---------------------------------------------------------- */
