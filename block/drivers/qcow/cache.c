@@ -32,29 +32,20 @@ static void table_free(gpointer data)
 {
     QcowTable *t = data;
 
-    g_free(t->entries);
     g_free(t->pending);
     g_free(t->flushing);
     g_free(t);
 }
 
-/* Without memory for it: NULL. */
+/* Entries not set, for who reads them. Without memory for it: NULL. */
 static QcowTable *table_new(uint32_t index, uint32_t count, bool is_l1)
 {
-    QcowTable *t = g_try_new0(QcowTable, 1);
+    QcowTable *t = g_try_malloc(sizeof(QcowTable) + count * sizeof(t->entries[0]));
 
-    if (!t) {
-        return NULL;
+    if (t) {
+        *t = (QcowTable) { .index = index, .count = count, .is_l1 = is_l1 };
+        t->lru.data = t;
     }
-    t->entries = g_try_new0(uint64_t, count);
-    if (!t->entries) {
-        g_free(t);
-        return NULL;
-    }
-    t->index = index;
-    t->count = count;
-    t->is_l1 = is_l1;
-    t->lru.data = t;
     return t;
 }
 
@@ -210,24 +201,30 @@ void qcow_cache_set_limit_locked(QcowState *s, int64_t limit)
 
 /* ---- loading ---- */
 
-int coroutine_fn qcow_read_table(BlockDriverState *bs, int64_t offset, uint64_t *entries,
-                                 uint32_t count, int64_t end)
+/* Words as they stand on disk; zeros past the end. */
+static int coroutine_fn read_words(BlockDriverState *bs, int64_t offset, uint64_t *words,
+                                   uint32_t count, int64_t end)
 {
     int64_t bytes = (int64_t)count * 8;
     int64_t there = CLAMP(end - offset, 0, bytes);
     int ret = 0;
 
     if (there > 0) {
-        ret = bdrv_co_pread(bs->file, offset, there, entries);
+        ret = bdrv_co_pread(bs->file, offset, there, words);
     }
-    if (ret < 0) {
-        return ret;
+    memset((uint8_t *)words + there, 0, bytes - there);
+    return ret;
+}
+
+int coroutine_fn qcow_read_table(BlockDriverState *bs, int64_t offset, uint64_t *entries,
+                                 uint32_t count, int64_t end)
+{
+    int ret = read_words(bs, offset, entries, count, end);
+
+    if (ret == 0) {
+        qcow_entries_from_disk(entries, count);
     }
-    memset((uint8_t *)entries + there, 0, bytes - there);
-    for (uint32_t i = 0; i < count; i++) {
-        entries[i] = be64_load(&entries[i]);
-    }
-    return 0;
+    return ret;
 }
 
 /*
@@ -269,10 +266,9 @@ static int coroutine_fn cache_load_locked(BlockDriverState *bs, QcowTable *t)
     if (!t->is_l1) {
         qcow_event(bs, "l2_load");
     }
-    ret = qcow_read_table(bs, t->offset, t->entries, t->count, end);
-    qcow_note_lost(t, &s->g, end_at_open);
-    for (uint32_t i = 0; ret == 0 && !t->is_l1 && i < t->count; i++) {
-        t->entries[i] = qcow_entry_effective(t->entries[i], s->g.cluster_bits, end_at_open);
+    ret = read_words(bs, t->offset, t->entries, t->count, end);
+    if (ret == 0) {
+        qcow_table_decode(t, &s->g, end_at_open);
     }
     g_mutex_lock(&s->lock);
     t->is_loading = false;
@@ -483,6 +479,7 @@ int coroutine_fn qcow_l2_get_or_new_locked(BlockDriverState *bs, uint32_t l1_ind
     if (!t) {
         return -ENOMEM;
     }
+    memset(t->entries, 0, table_bytes(t));
     t->is_new = true;
     s->cache.new_tables++;
     g_hash_table_insert(s->cache.l2, GUINT_TO_POINTER(l1_index), t);

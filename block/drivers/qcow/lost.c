@@ -18,15 +18,16 @@ bool qcow_may_have_lost_locked(const QcowState *s)
     return s->end_at_open != INT64_MAX && (s->cache.has_lost || l1_end > s->end_at_open);
 }
 
-void qcow_note_lost(QcowTable *t, const QcowGeometry *g, int64_t end)
+void qcow_table_decode(QcowTable *t, const QcowGeometry *g, int64_t end)
 {
     t->has_lost = t->offset + (int64_t)t->count * 8 > end;
+    if (!t->is_l1) {
+        t->has_lost |= qcow_l2_decode(t->entries, t->count, g->cluster_bits, end);
+        return;
+    }
+    qcow_entries_from_disk(t->entries, t->count);
     for (uint32_t i = 0; i < t->count && !t->has_lost; i++) {
-        uint64_t raw = t->entries[i];
-
-        t->has_lost = raw != 0 && (t->is_l1 ? qcow_l1_effective(raw, end)
-                                            : (int64_t)qcow_entry_effective(raw, g->cluster_bits,
-                                                                            end)) == 0;
+        t->has_lost = t->entries[i] != 0 && qcow_l1_effective(t->entries[i], end) == 0;
     }
 }
 

@@ -26,7 +26,7 @@ static void map_in_table(const QcowState *s, const QcowTable *t, int64_t offset,
     const QcowGeometry *g = &s->g;
     int64_t inside = qcow_in_cluster(g, offset);
     uint32_t i = qcow_l2_index(g, offset);
-    int64_t wanted = DIV_ROUND_UP(inside + bytes, g->cluster_size);
+    int64_t wanted = (inside + bytes + g->cluster_size - 1) >> g->cluster_bits;
     uint32_t n = (uint32_t)MIN(wanted, (int64_t)(t->count - i));
     QcowEntry e = qcow_entry_decode(t->entries[i], g->cluster_bits);
     uint32_t k = 1;
@@ -37,9 +37,7 @@ static void map_in_table(const QcowState *s, const QcowTable *t, int64_t offset,
         run->is_pending = qcow_l2_is_pending_locked(t, i, k);
         run->host += inside;
     } else if (e.kind == QCOW_NONE) {
-        while (k < n && t->entries[i + k] == 0) {
-            k++;
-        }
+        k = qcow_zero_entries(t->entries + i, n);
         run->is_pending = qcow_l2_is_pending_locked(t, i, k);
     }
     run->bytes = MIN(bytes, k * g->cluster_size - inside);

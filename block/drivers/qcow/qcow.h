@@ -47,7 +47,6 @@
 /* An L2 table in memory, or a piece of the L1 table. */
 typedef struct QcowTable {
     GList lru;                  /* link in QcowCache.lru; data is the table */
-    uint64_t *entries;          /* host order: the newest values (a piece of L1: those on disk) */
     /* bitmap: entries whose newest value no flush has taken yet; NULL: none */
     uint64_t *pending;
     uint64_t *flushing;         /* bitmap: entries in the flush under way; NULL: none */
@@ -63,6 +62,7 @@ typedef struct QcowTable {
     bool is_dirty;              /* stands in QcowCache.dirty */
     bool is_idle;               /* stands in QcowCache.lru: may be evicted */
     bool has_lost;              /* on disk it has entries that lead past the end (lost.c) */
+    uint64_t entries[];         /* host order: the newest values (a piece of L1: those on disk) */
 } QcowTable;
 
 typedef struct QcowCache {
@@ -511,8 +511,8 @@ int64_t qcow_fixed_end(const QcowState *s);
 /* ---- lost.c ---- */
 
 bool qcow_may_have_lost_locked(const QcowState *s);
-/* Looks at @t as it was loaded: entries still as on disk. */
-void qcow_note_lost(QcowTable *t, const QcowGeometry *g, int64_t end);
+/* Of the words as read from disk: what leads past @end is taken out of an L2 table, and noted of either. */
+void qcow_table_decode(QcowTable *t, const QcowGeometry *g, int64_t end);
 /*
  * Of an unmapped range: whether it was lost, 1 or 0; @bytes is cut to where the answer holds. May
  * leave the lock. -errno.

@@ -39,6 +39,13 @@ static bool status_continues(const StatusWalk *w, const QcowRun *run, int64_t st
            run->host == w->first.host + (w->offset - start);
 }
 
+/* A run that ends inside a table ends there because what follows is of another kind, or elsewhere. */
+static bool status_is_whole(const QcowState *s, const StatusWalk *w)
+{
+    return (w->offset & (s->g.l2_span - 1)) != 0 &&
+           (w->first.kind == QCOW_NONE || (w->first.kind == QCOW_PLAIN && w->needs_host));
+}
+
 static int coroutine_fn status_walk_locked(BlockDriverState *bs, int64_t offset, StatusWalk *w)
 {
     QcowState *s = bs->opaque;
@@ -64,6 +71,9 @@ static int coroutine_fn status_walk_locked(BlockDriverState *bs, int64_t offset,
             break;
         }
         w->offset += run.bytes;
+        if (status_is_whole(s, w)) {
+            break;
+        }
         tables += (w->offset & (s->g.l2_span - 1)) == 0;
     }
     return w->offset > offset ? 0 : ret;

@@ -2,6 +2,8 @@
 /* See table.h. */
 #include "block/drivers/qcow/table.h"
 
+#include "util/cutils.h"
+
 void qcow_geometry_init(QcowGeometry *g, const QcowHeader *header)
 {
     *g = (QcowGeometry) {
@@ -75,6 +77,30 @@ uint64_t qcow_entry_effective(uint64_t raw, int cluster_bits, int64_t end)
     default:
         return raw;
     }
+}
+
+void qcow_entries_from_disk(uint64_t *entries, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        i += qcow_zero_entries(entries + i, count - i);
+        if (i < count) {
+            entries[i] = be64_load(&entries[i]);
+        }
+    }
+}
+
+bool qcow_l2_decode(uint64_t *entries, uint32_t count, int cluster_bits, int64_t end)
+{
+    bool has_lost = false;
+
+    for (uint32_t i = 0; i < count; i++) {
+        i += qcow_zero_entries(entries + i, count - i);
+        if (i < count) {
+            entries[i] = qcow_entry_effective(be64_load(&entries[i]), cluster_bits, end);
+            has_lost |= entries[i] == 0;
+        }
+    }
+    return has_lost;
 }
 
 int64_t qcow_l1_effective(uint64_t raw, int64_t end)

@@ -51,8 +51,35 @@ int64_t qcow_stream_max_offset(int cluster_bits);
  * the file ends, or a table that cannot be cleared would read otherwise once the file has grown.
  */
 uint64_t qcow_entry_effective(uint64_t raw, int cluster_bits, int64_t end);
+void qcow_entries_from_disk(uint64_t *entries, uint32_t count);
+/*
+ * Makes the words of an L2 table, as read from disk, entries and each entry what it means.
+ * Returns: whether one counts as unmapped for that.
+ */
+bool qcow_l2_decode(uint64_t *entries, uint32_t count, int cluster_bits, int64_t end);
 /* Likewise an L1 entry: the table's offset, or 0. */
 int64_t qcow_l1_effective(uint64_t raw, int64_t end);
+
+/*
+ * So many of @n entries, from the first on, are 0, in either order of bytes. Most of most tables
+ * are, so eight at once.
+ */
+static inline uint32_t qcow_zero_entries(const uint64_t *e, uint32_t n)
+{
+    uint32_t k = 0;
+
+    if (n > 0 && e[0] != 0) {
+        return 0;
+    }
+    while (n - k >= 8 && !(e[k] | e[k + 1] | e[k + 2] | e[k + 3] | e[k + 4] | e[k + 5] |
+                           e[k + 6] | e[k + 7])) {
+        k += 8;
+    }
+    while (k < n && e[k] == 0) {
+        k++;
+    }
+    return k;
+}
 
 static inline uint32_t qcow_l1_index(const QcowGeometry *g, int64_t offset)
 {

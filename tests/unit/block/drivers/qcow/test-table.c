@@ -66,6 +66,52 @@ static void test_effective(void)
     g_assert_cmpint(qcow_l1_effective(UINT64_MAX, INT64_MAX), ==, 0);
 }
 
+/* Runs of zeros of all lengths, from each place of a group of eight on, and at the end. */
+static void test_zero_run(void)
+{
+    uint64_t e[40];
+
+    for (uint32_t from = 0; from < 9; from++) {
+        for (uint32_t n = 0; n <= 31; n++) {
+            memset(e, 0xff, sizeof(e));
+            memset(e + from, 0, n * sizeof(e[0]));
+            g_assert_cmpuint(qcow_zero_entries(e + from, n), ==, n);
+            g_assert_cmpuint(qcow_zero_entries(e + from, n + 1), ==, n);
+            e[from + n] = (uint64_t)1 << 63;
+            g_assert_cmpuint(qcow_zero_entries(e + from, n + 1), ==, n);
+        }
+    }
+    g_assert_cmpuint(qcow_zero_entries(e, 0), ==, 0);
+}
+
+/* A table on disk, entry by entry against what one entry means; the same table without the one that leads past the end. */
+static void test_decode(void)
+{
+    const uint64_t raw[] = {
+        4096, 0, 8192, qcow_entry_stream(1000, 100, 12), 1 << 20, QCOW_ENTRY_DEAD, 4100,
+        qcow_entry_stream(1 << 20, 100, 12),
+    };
+    uint64_t disk[64] = { 0 }, decoded[64];
+
+    for (int with_lost = 0; with_lost < 2; with_lost++) {
+        for (size_t i = 0; i < G_N_ELEMENTS(raw); i++) {
+            disk[i * 7] = GUINT64_TO_BE(raw[i] == 1 << 20 && !with_lost ? 0 : raw[i]);
+        }
+        memcpy(decoded, disk, sizeof(disk));
+        g_assert_cmpint(qcow_l2_decode(decoded, 64, 12, 1 << 20), ==, with_lost);
+        for (size_t i = 0; i < 64; i++) {
+            uint64_t word = GUINT64_FROM_BE(disk[i]);
+
+            g_assert_cmpuint(decoded[i], ==, qcow_entry_effective(word, 12, 1 << 20));
+        }
+        memcpy(decoded, disk, sizeof(disk));
+        qcow_entries_from_disk(decoded, 64);
+        for (size_t i = 0; i < 64; i++) {
+            g_assert_cmpuint(decoded[i], ==, GUINT64_FROM_BE(disk[i]));
+        }
+    }
+}
+
 static void test_geometry(void)
 {
     for (int c = 9; c <= 16; c++) {
@@ -116,6 +162,8 @@ int main(int argc, char **argv)
     g_test_add_func("/qcow/table/entries/are-told-apart", test_kinds);
     g_test_add_func("/qcow/table/stream/round-trips-at-its-edges", test_stream_round_trip);
     g_test_add_func("/qcow/table/entry-past-end/counts-as-unmapped", test_effective);
+    g_test_add_func("/qcow/table/zero-run/has-its-length", test_zero_run);
+    g_test_add_func("/qcow/table/table-of-disk/means-what-its-entries-do", test_decode);
     g_test_add_func("/qcow/table/geometry/agrees-with-division", test_geometry);
     g_test_add_func("/qcow/table/size-2/is-a-disk-of-0-bytes", test_tiny_disk);
     g_test_add_func("/qcow/table/l1-entries/end-at-the-limit", test_l1_limit);
