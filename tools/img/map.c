@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define MAP_CELL 16             /* columns, but of numbers with more digits */
+
 typedef struct MapEntry {
     int64_t start, length;      /* bytes; length 0: no entry yet */
     int depth;
@@ -78,10 +80,39 @@ static ImgStep map_parse(Img *img, MapArgs *args, int argc, char **argv, GError 
            ? IMG_STEP_RUN : IMG_STEP_FAILED;
 }
 
-/* 16 columns of hexadecimal, but a plain 0. */
-static void map_print_cell(int64_t value)
+/*
+ * printf("%#-16" PRIx64), of which an image of a hundred thousand extents makes a fifth of all work.
+ * Returns: where the next cell begins.
+ */
+static char *map_put_cell(char *to, int64_t value)
 {
-    printf("%#-16" PRIx64, (uint64_t)value);
+    static const char digits[] = "0123456789abcdef";
+    char *end = to + MAP_CELL;
+    int bits = value ? (63 - __builtin_clzll((uint64_t)value)) / 4 * 4 : 0;
+
+    if (value) {
+        *to++ = '0';
+        *to++ = 'x';
+    }
+    for (; bits >= 0; bits -= 4) {
+        *to++ = digits[((uint64_t)value >> bits) & 15];
+    }
+    while (to < end) {
+        *to++ = ' ';
+    }
+    return to;
+}
+
+static void map_print_line(const MapEntry *e)
+{
+    char line[3 * (MAP_CELL + 2)];
+    char *to = line;
+
+    to = map_put_cell(to, e->start);
+    to = map_put_cell(to, e->length);
+    to = map_put_cell(to, e->offset);
+    fwrite(line, 1, to - line, stdout);
+    puts(e->filename ? e->filename : "");
 }
 
 static bool map_print_human(const MapEntry *e, GError **error)
@@ -92,10 +123,7 @@ static bool map_print_human(const MapEntry *e, GError **error)
         return false;
     }
     if (e->is_data && !e->is_zero) {
-        map_print_cell(e->start);
-        map_print_cell(e->length);
-        map_print_cell(e->offset);
-        printf("%s\n", e->filename ? e->filename : "");
+        map_print_line(e);
     }
     return true;
 }
