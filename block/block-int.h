@@ -35,6 +35,7 @@ struct CairnContext {
     GHashTable *objects;        /* id -> CairnObject *; other than secrets; under ctl */
     WorkerPool *io_pool;        /* made at first use, worker-pool.h */
     WorkerPool *cpu_pool;
+    WorkerPool *copy_pool;      /* one thread, which writes while copies read (work.c) */
     CairnImagePolicy policy;
     CairnImageGateFunc *gate_func;
     void *gate_opaque;

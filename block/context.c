@@ -34,11 +34,13 @@ CairnContext *cairn_context_ref(CairnContext *ctx)
 void cairn_context_stop_workers(CairnContext *ctx)
 {
     ctx = ctx ? ctx : cairn_context_default();
-    if (ctx->io_pool) {
-        worker_pool_stop(ctx->io_pool);
-    }
-    if (ctx->cpu_pool) {
-        worker_pool_stop(ctx->cpu_pool);
+
+    WorkerPool *const pools[] = { ctx->io_pool, ctx->cpu_pool, ctx->copy_pool };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(pools); i++) {
+        if (pools[i]) {
+            worker_pool_stop(pools[i]);
+        }
     }
 }
 
@@ -47,6 +49,7 @@ static void context_free(CairnContext *ctx)
     g_assert(g_hash_table_size(ctx->nodes) == 0 && ctx->backends->len == 0);
     worker_pool_free(ctx->io_pool);
     worker_pool_free(ctx->cpu_pool);
+    worker_pool_free(ctx->copy_pool);
     cairn_secrets_unref(ctx->secrets);
     g_hash_table_unref(ctx->objects);
     g_ptr_array_unref(ctx->drivers);

@@ -17,7 +17,7 @@ static void aio_thread_end(gpointer data);
 static GPrivate aio_thread_key = G_PRIVATE_INIT(aio_thread_end);
 static __thread AioPushed *aio_thread_top;
 
-static __thread int patience_depth;
+static __thread int patience_depth, patience_overlap_depth;
 
 void patience_begin(void)
 {
@@ -32,6 +32,21 @@ void patience_end(void)
 bool patience_is_had(void)
 {
     return patience_depth > 0;
+}
+
+void patience_overlap_begin(void)
+{
+    patience_overlap_depth++;
+}
+
+void patience_overlap_end(void)
+{
+    patience_overlap_depth--;
+}
+
+bool patience_overlaps(void)
+{
+    return patience_overlap_depth > 0;
 }
 
 AioContext *aio_context_current(void)

@@ -13,6 +13,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#define FILE_BULK (128 << 10)   /* bytes: copying them takes longer than to wake a thread for it */
+
 typedef struct FileJob {
     BlockDriverState *bs;
     FileState *s;
@@ -154,10 +156,12 @@ static int coroutine_fn threads_co_pwritev(BlockDriverState *bs, const IOVector 
     FileJob job = {
         .bs = bs, .s = bs->opaque, .iov = iov, .offset = offset, .is_fua = fua,
     };
-    bool is_cached = !fua && !job.s->is_direct;
+    BdrvWorkKind kind = iov->size < FILE_BULK ? BDRV_WORK_CACHED_WRITE : BDRV_WORK_BULK_WRITE;
 
-    return bdrv_co_run_work(bs, is_cached ? BDRV_WORK_CACHED_WRITE : BDRV_WORK_IO,
-                            file_write_job, &job);
+    if (fua || job.s->is_direct) {
+        kind = BDRV_WORK_IO;
+    }
+    return bdrv_co_run_work(bs, kind, file_write_job, &job);
 }
 
 int coroutine_fn file_co_pwritev(BlockDriverState *bs, int64_t offset, int64_t bytes,

@@ -5,13 +5,14 @@
  * 1. Data is written in runs as long as a buffer holds; zeros, whether the source's status or its
  *    bytes say so, are left out where the target reads as zeros already.
  * 2. Unless asked otherwise, writes begin in the order of their offsets, so that a target that
- *    appends lays the data out in the guest's order. Compressed units are the exception: they are
- *    made in parallel.
+ *    appends lays the data out in the guest's order; the next one begins as soon as one waits for
+ *    its data to be written. Compressed units are the exception: they are made in parallel.
  * 3. An error of reading names the first sector that cannot be read, one of writing the byte where
  *    the failed range begins.
  */
 #include "block/jobs/copy.h"
 #include "util/cutils.h"
+#include "util/patience.h"
 
 #include <errno.h>
 
@@ -19,6 +20,7 @@
 #define COPY_COMPRESSED_BYTES (256 * KiB)       /* smaller: all workers get to compress */
 #define COPY_WORKERS 8
 #define COPY_UNIT_MAX 4096                      /* step of looking for zeros, or sparse_size */
+#define COPY_DONE (-1)                          /* the kind of a range that the host has copied */
 
 static int copy_fail(BlockCopy *s, int ret, const char *what, int64_t offset)
 {
@@ -26,6 +28,11 @@ static int copy_fail(BlockCopy *s, int ret, const char *what, int64_t offset)
         cairn_set_error_errno(&s->error, -ret, "error while %s %" G_GINT64_FORMAT, what, offset);
     }
     return ret;
+}
+
+static bool copy_is_in_order(const BlockCopy *s)
+{
+    return !s->out_of_order && !s->compressed;
 }
 
 /* ---- taking ranges ------------------------------------------------------- */
@@ -146,23 +153,41 @@ static int coroutine_fn copy_read(BlockCopy *s, PipelineItem *item)
 
 /* ---- writing --------------------------------------------------------------- */
 
-static int coroutine_fn copy_write_zeroes(BlockCopy *s, int64_t offset, int64_t bytes)
+/* @buf: NULL for zeros. */
+static int coroutine_fn copy_write_now(BlockCopy *s, int64_t offset, int64_t bytes,
+                                       const uint8_t *buf, int flags)
 {
-    int ret;
+    int ret = buf ? blk_co_pwrite(s->target, offset, bytes, buf, flags)
+                  : blk_co_pwrite_zeroes(s->target, offset, bytes, BDRV_REQ_MAY_UNMAP);
 
-    if (s->target_is_zero) {
-        return 0;
-    }
-    ret = blk_co_pwrite_zeroes(s->target, offset, bytes, BDRV_REQ_MAY_UNMAP);
     return ret < 0 ? copy_fail(s, ret, "writing at byte", offset) : 0;
 }
 
-static int coroutine_fn copy_write_data(BlockCopy *s, int64_t offset, int64_t bytes,
-                                           const uint8_t *buf, int flags)
-{
-    int ret = blk_co_pwrite(s->target, offset, bytes, buf, flags);
+typedef struct CopyPart {
+    PipelineItem *item;
+    int64_t offset, bytes;
+    const uint8_t *buf;
+} CopyPart;
 
-    return ret < 0 ? copy_fail(s, ret, "writing at byte", offset) : 0;
+static void coroutine_fn copy_part_entry(void *opaque)
+{
+    CopyPart part = *(CopyPart *)opaque;
+
+    pipeline_end_part(part.item, copy_write_now(part.item->pipe->opaque, part.offset, part.bytes,
+                                                part.buf, 0));
+}
+
+/* Begins the write, or, out of order, makes it. */
+static int coroutine_fn copy_write_part(BlockCopy *s, PipelineItem *item, int64_t offset,
+                                        int64_t bytes, const uint8_t *buf)
+{
+    CopyPart part = { .item = item, .offset = offset, .bytes = bytes, .buf = buf };
+
+    if (!buf && s->target_is_zero) {
+        return 0;
+    }
+    return copy_is_in_order(s) ? pipeline_begin_part(item, copy_part_entry, &part)
+                               : copy_write_now(s, offset, bytes, buf, 0);
 }
 
 /* Where the unit that holds @pos of the range ends. */
@@ -217,17 +242,17 @@ static int coroutine_fn copy_write_runs(BlockCopy *s, PipelineItem *item)
     int ret = 0;
 
     if (!s->zero_unit) {
-        return copy_write_data(s, item->offset, item->bytes, buf, 0);
+        return copy_write_part(s, item, item->offset, item->bytes, buf);
     }
     for (int64_t pos = 0; pos < item->bytes && ret >= 0; pos += zeros) {
         int64_t n = copy_data_at(s, item, pos, &zeros);
 
         if (n) {
-            ret = copy_write_data(s, item->offset + pos, n, buf + pos, 0);
+            ret = copy_write_part(s, item, item->offset + pos, n, buf + pos);
         }
         pos += n;
         if (ret >= 0 && zeros) {
-            ret = copy_write_zeroes(s, item->offset + pos, zeros);
+            ret = copy_write_part(s, item, item->offset + pos, zeros, NULL);
         }
     }
     return ret;
@@ -265,10 +290,10 @@ static int coroutine_fn copy_write_clusters(BlockCopy *s, int64_t offset, int64_
     int ret = 0;
 
     if (whole) {
-        ret = copy_write_data(s, offset, whole, buf, BDRV_REQ_WRITE_COMPRESSED);
+        ret = copy_write_now(s, offset, whole, buf, BDRV_REQ_WRITE_COMPRESSED);
     }
     if (ret >= 0 && whole < bytes) {
-        ret = copy_write_data(s, offset + whole, bytes - whole, buf + whole, 0);
+        ret = copy_write_now(s, offset + whole, bytes - whole, buf + whole, 0);
     }
     return ret;
 }
@@ -283,7 +308,7 @@ static int coroutine_fn copy_write_compressed(BlockCopy *s, PipelineItem *item)
         bool is_empty = false;
 
         n = copy_alike_clusters(s, item, pos, &is_empty);
-        ret = is_empty ? copy_write_zeroes(s, item->offset + pos, n)
+        ret = is_empty ? copy_write_part(s, item, item->offset + pos, n, NULL)
                        : copy_write_clusters(s, item->offset + pos, n, buf + pos);
     }
     return ret;
@@ -300,8 +325,8 @@ static int coroutine_fn copy_write_zero_bytes(BlockCopy *s, PipelineItem *item)
     }
     memset(buf, 0, MIN(item->bytes, s->buffer_bytes));
     for (int64_t pos = 0; pos < item->bytes && ret >= 0; pos += s->buffer_bytes) {
-        ret = copy_write_data(s, item->offset + pos, MIN(s->buffer_bytes, item->bytes - pos),
-                                 buf, 0);
+        ret = copy_write_now(s, item->offset + pos, MIN(s->buffer_bytes, item->bytes - pos), buf,
+                             0);
     }
     return ret;
 }
@@ -309,10 +334,11 @@ static int coroutine_fn copy_write_zero_bytes(BlockCopy *s, PipelineItem *item)
 static int coroutine_fn copy_write(BlockCopy *s, PipelineItem *item)
 {
     switch (item->kind) {
+    case COPY_DONE:
     case RUN_BACKING:
         return 0;
     case RUN_ZERO:
-        return s->zero_unit ? copy_write_zeroes(s, item->offset, item->bytes)
+        return s->zero_unit ? copy_write_part(s, item, item->offset, item->bytes, NULL)
                             : copy_write_zero_bytes(s, item);
     default:
         return s->compressed ? copy_write_compressed(s, item)
@@ -342,8 +368,8 @@ static int coroutine_fn copy_by_host(BlockCopy *s, const PipelineItem *item)
 
 /* ---- the run --------------------------------------------------------------- */
 
-/* The data of a range into the worker's buffer, or, @by_host, into the target already. */
-static int coroutine_fn copy_fetch(BlockCopy *s, PipelineItem *item, bool *by_host)
+/* The data of a range into a buffer, or into the target already. */
+static int coroutine_fn copy_fetch(BlockCopy *s, PipelineItem *item)
 {
     int ret = job_control_pace(s->control, item->bytes);
 
@@ -351,33 +377,32 @@ static int coroutine_fn copy_fetch(BlockCopy *s, PipelineItem *item, bool *by_ho
         return ret;
     }
     ret = copy_by_host(s, item);
-    *by_host = ret == 0;
+    if (ret == 0) {
+        item->kind = COPY_DONE;
+    }
     return ret == 1 ? copy_read(s, item) : ret;
 }
 
 static int coroutine_fn copy_work(Pipeline *pipe, PipelineItem *item)
 {
     BlockCopy *s = pipe->opaque;
-    bool in_order = !s->out_of_order && !s->compressed;
-    bool by_host = false;
-    int ret = 0;
+    int ret = item->kind == RUN_DATA ? copy_fetch(s, item) : 0;
+    int parts_ret;
 
-    if (item->kind == RUN_DATA) {
-        ret = copy_fetch(s, item, &by_host);
-    }
-    if (ret >= 0 && in_order) {
+    if (ret >= 0 && copy_is_in_order(s)) {
         ret = pipeline_wait_turn(item);
     }
-    if (ret >= 0 && !by_host) {
+    if (ret >= 0) {
         ret = copy_write(s, item);
     }
-    if (ret >= 0) {
-        ret = job_control_advance(s->control, item->bytes);
-    }
-    if (ret >= 0 && in_order) {
+    if (ret >= 0 && copy_is_in_order(s)) {
         pipeline_end_turn(item);
     }
-    return ret;
+    parts_ret = pipeline_wait_parts(item);      /* they write from the buffer */
+    if (ret < 0 || parts_ret < 0) {
+        return ret < 0 ? ret : parts_ret;
+    }
+    return job_control_advance(s->control, item->bytes);
 }
 
 /* How finely zeros are told from data: never finer than what the target can leave out. */
@@ -433,10 +458,17 @@ int coroutine_fn copy_co_run(BlockCopy *s)
         .workers = s->workers ? s->workers : COPY_WORKERS,
         .buffer_bytes = s->buffer_bytes, .next = copy_next, .work = copy_work, .opaque = s,
     };
+    bool overlaps = !s->compressed && g_get_num_processors() > 1;
     int ret;
 
     s->pos = s->stop = 0;
+    if (overlaps) {
+        patience_overlap_begin();
+    }
     ret = pipeline_co_run(&pipe);
+    if (overlaps) {
+        patience_overlap_end();
+    }
     if (ret == -ECANCELED && !s->error) {
         cairn_set_error(&s->error, ECANCELED, "the copy was cancelled");
     }

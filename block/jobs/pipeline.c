@@ -6,6 +6,8 @@
  *    the run's.
  * 2. A worker that never has to wait works on alone; the others start as soon as it waits. So where
  *    all is answered from memory one buffer is used, which stays in the processor's cache.
+ * 3. For the same reason a buffer is taken that was used last, and no item while several are still
+ *    being written whose turn is over.
  */
 #include "block/jobs/pipeline.h"
 
@@ -14,6 +16,8 @@
 
 /* A page: what direct I/O asks for. Where a node wants more, its requests are copied once more. */
 #define PIPELINE_ALIGNMENT 4096
+#define PIPELINE_BEHIND_MAX 3   /* one is being written, one waits for that, one is handed back */
+#define PIPELINE_PARTS_MAX 8    /* of one item under way */
 
 static void pipeline_fail(Pipeline *pipe, int ret)
 {
@@ -22,6 +26,16 @@ static void pipeline_fail(Pipeline *pipe, int ret)
     }
     g_mutex_lock(&pipe->lock);
     co_queue_restart_all(&pipe->turns);
+    co_queue_restart_all(&pipe->room);
+    g_mutex_unlock(&pipe->lock);
+}
+
+static void coroutine_fn pipeline_wait_room(Pipeline *pipe)
+{
+    g_mutex_lock(&pipe->lock);
+    while (!pipe->ret && pipe->behind >= PIPELINE_BEHIND_MAX) {
+        co_queue_wait_thread(&pipe->room, &pipe->lock);
+    }
     g_mutex_unlock(&pipe->lock);
 }
 
@@ -31,6 +45,7 @@ static bool coroutine_fn pipeline_take(Pipeline *pipe, PipelineItem *item)
     CO_MUTEX_GUARD(&pipe->take_lock);
     int ret;
 
+    pipeline_wait_room(pipe);
     if (pipe->ret || pipe->is_at_end) {
         return false;
     }
@@ -45,6 +60,22 @@ static bool coroutine_fn pipeline_take(Pipeline *pipe, PipelineItem *item)
     return ret > 0;
 }
 
+static void pipeline_item_done(PipelineItem *item)
+{
+    Pipeline *pipe = item->pipe;
+
+    if (item->buf) {
+        pipe->buffers[pipe->buffer_count++] = item->buf;
+    }
+    if (item->is_behind) {
+        g_mutex_lock(&pipe->lock);
+        pipe->behind--;
+        co_queue_restart_all(&pipe->room);
+        g_mutex_unlock(&pipe->lock);
+    }
+    *item = (PipelineItem) { .pipe = pipe };
+}
+
 static void coroutine_fn pipeline_worker(void *opaque)
 {
     Pipeline *pipe = opaque;
@@ -56,8 +87,8 @@ static void coroutine_fn pipeline_worker(void *opaque)
         if (ret < 0) {
             pipeline_fail(pipe, ret);
         }
+        pipeline_item_done(&item);
     }
-    free(item.buf);
     if (--pipe->running == 0 && pipe->waiter) {
         aio_co_wake(pipe->waiter);
     }
@@ -68,6 +99,7 @@ int coroutine_fn pipeline_co_run(Pipeline *pipe)
     co_mutex_init(&pipe->take_lock);
     g_mutex_init(&pipe->lock);
     co_queue_init(&pipe->turns);
+    co_queue_init(&pipe->room);
     pipe->running = 1;          /* this one: it waits for the others */
     for (int i = 0; i < pipe->workers; i++) {
         Coroutine *co = i == 0 ? coroutine_create(pipeline_worker, pipe)
@@ -82,6 +114,9 @@ int coroutine_fn pipeline_co_run(Pipeline *pipe)
     if (--pipe->running) {
         pipe->waiter = coroutine_self();
         coroutine_yield();
+    }
+    while (pipe->buffer_count) {
+        free(pipe->buffers[--pipe->buffer_count]);
     }
     co_mutex_destroy(&pipe->take_lock);
     g_mutex_clear(&pipe->lock);
@@ -117,14 +152,51 @@ void pipeline_end_turn(PipelineItem *item)
 
     g_mutex_lock(&pipe->lock);
     pipe->write_turn = item->turn + 1;
+    pipe->behind++;
+    item->is_behind = true;
     co_queue_restart_all(&pipe->turns);
     g_mutex_unlock(&pipe->lock);
+}
+
+int coroutine_fn pipeline_begin_part(PipelineItem *item, CoroutineEntry *entry, void *opaque)
+{
+    Coroutine *co = item->parts < PIPELINE_PARTS_MAX ? coroutine_try_create(entry, opaque) : NULL;
+
+    item->parts++;
+    if (co) {
+        coroutine_enter(co);
+    } else {
+        entry(opaque);          /* begun and ended, too */
+    }
+    return item->part_ret;
+}
+
+void pipeline_end_part(PipelineItem *item, int ret)
+{
+    if (!item->part_ret) {
+        item->part_ret = ret;
+    }
+    if (--item->parts == 0 && item->waiter) {
+        aio_co_wake(item->waiter);
+    }
+}
+
+int coroutine_fn pipeline_wait_parts(PipelineItem *item)
+{
+    if (item->parts > 0) {
+        item->waiter = coroutine_self();
+        coroutine_yield();
+    }
+    return item->part_ret;
 }
 
 void *pipeline_item_buffer(PipelineItem *item)
 {
     Pipeline *pipe = item->pipe;
 
+    if (!item->buf && pipe->buffer_count) {
+        item->buf = pipe->buffers[--pipe->buffer_count];
+    }
     if (!item->buf && posix_memalign(&item->buf, PIPELINE_ALIGNMENT, pipe->buffer_bytes) != 0) {
         return NULL;
     }

@@ -19,23 +19,30 @@ typedef struct PipelineItem {
     uint64_t turn;              /* 0, 1, 2...: the order of taking */
     int64_t offset, bytes;
     int kind;                   /* the job's own */
-    void *buf;                  /* the worker's, see pipeline_item_buffer() */
+    void *buf;                  /* see pipeline_item_buffer() */
+    bool is_behind;             /* its turn is over, its work is not */
+    int parts, part_ret;        /* under way, see pipeline_begin_part(); the first error of those done */
+    Coroutine *waiter;          /* for the last of them */
 } PipelineItem;
+
+typedef int coroutine_fn PipelineFunc(Pipeline *pipe, PipelineItem *item);
 
 struct Pipeline {
     int workers;                /* 1..PIPELINE_WORKERS_MAX */
     size_t buffer_bytes;
     /* Fills in offset, bytes and kind. Returns: 1, 0 when there are no more, -errno. May yield. */
-    int coroutine_fn (*next)(Pipeline *pipe, PipelineItem *item);
+    PipelineFunc *next;
     /* Returns: 0 or -errno, which ends the whole run. May yield. */
-    int coroutine_fn (*work)(Pipeline *pipe, PipelineItem *item);
+    PipelineFunc *work;
     void *opaque;
     /*< private >*/
     CoMutex take_lock;
     GMutex lock;                /* guards the queue below; never contended: one thread */
-    CoQueue turns;
+    CoQueue turns, room;        /* wait for their turn; for fewer items that are behind */
     uint64_t next_turn, write_turn;
-    int running, ret;
+    int running, behind, ret;
+    void *buffers[PIPELINE_WORKERS_MAX];    /* not in use, the one used last on top */
+    int buffer_count;
     bool is_at_end;
     Coroutine *waiter;          /* pipeline_co_run()'s, once it waits for the last worker */
 };
@@ -50,8 +57,18 @@ int coroutine_fn pipeline_co_run(Pipeline *pipe);
  */
 int coroutine_fn pipeline_wait_turn(PipelineItem *item);
 void pipeline_end_turn(PipelineItem *item);
+/*
+ * Runs @entry in a coroutine of its own, and returns when that has ended or waits for something:
+ * what the item writes then begins in order, without each waiting for the one before.
+ * @opaque: may be on the stack, if @entry copies it before it waits. @entry calls
+ * pipeline_end_part() at last. Returns: the first error of parts that have ended, or 0.
+ */
+int coroutine_fn pipeline_begin_part(PipelineItem *item, CoroutineEntry *entry, void *opaque);
+void pipeline_end_part(PipelineItem *item, int ret);
+/* Returns, when all parts have ended: 0 or the first error. */
+int coroutine_fn pipeline_wait_parts(PipelineItem *item);
 
-/* The worker's buffer of buffer_bytes, made when first asked for; NULL without memory. */
+/* A buffer of buffer_bytes for the item, got when first asked for; NULL without memory. */
 void *pipeline_item_buffer(PipelineItem *item);
 
 #endif

@@ -394,6 +394,7 @@ CAIRN_API void coroutine_fn bdrv_co_debug_event(BlockDriverState *bs, const char
 typedef enum BdrvWorkKind {
     BDRV_WORK_IO,               /* may block for long; many at once */
     BDRV_WORK_CACHED_WRITE,     /* as _IO, but rarely blocks: done at once in a thread that only waits for it */
+    BDRV_WORK_BULK_WRITE,       /* the same of many bytes: but not in one that has more to copy meanwhile */
     BDRV_WORK_CPU,              /* as many at once as there are processors */
 } BdrvWorkKind;
 

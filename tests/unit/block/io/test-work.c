@@ -48,8 +48,16 @@ static void test_kinds(void)
     g_assert_false(wk_runs_here(bs, BDRV_WORK_CACHED_WRITE, false));
     g_assert_false(wk_runs_here(bs, BDRV_WORK_IO, true));
     g_assert_false(wk_runs_here(bs, BDRV_WORK_CPU, true));
+    g_assert_true(wk_runs_here(bs, BDRV_WORK_BULK_WRITE, true));
+    g_assert_false(wk_runs_here(bs, BDRV_WORK_BULK_WRITE, false));
     patience_begin();
     g_assert_true(wk_runs_here(bs, BDRV_WORK_CACHED_WRITE, false));
+    g_assert_true(wk_runs_here(bs, BDRV_WORK_BULK_WRITE, false));
+    patience_overlap_begin();
+    g_assert_true(wk_runs_here(bs, BDRV_WORK_CACHED_WRITE, false));
+    g_assert_false(wk_runs_here(bs, BDRV_WORK_BULK_WRITE, false));
+    patience_overlap_end();
+    g_assert_true(wk_runs_here(bs, BDRV_WORK_BULK_WRITE, false));
     patience_end();
     g_assert_false(wk_runs_here(bs, BDRV_WORK_CACHED_WRITE, false));
     blk_unref(blk);
