@@ -33,4 +33,15 @@ void cbc_lanes_encrypt(const CbcLanesKey *key, const uint8_t (*ivs)[16], const u
 void cbc_lanes_decrypt(const CbcLanesKey *key, uint8_t chain[16], const uint8_t *in, uint8_t *out,
                        size_t bytes);
 
+typedef struct CbcLanesOps {
+    void (*set_key)(CbcLanesKey *out, const uint8_t key[16]);
+    void (*encrypt)(const CbcLanesKey *key, const uint8_t (*ivs)[16], const uint8_t *in,
+                    uint8_t *out, size_t bytes);
+    void (*decrypt)(const CbcLanesKey *key, uint8_t chain[16], const uint8_t *in, uint8_t *out,
+                    size_t bytes);
+} CbcLanesOps;
+
+/* Whether they do as nettle does, with a key and data of its own. */
+bool cbc_lanes_agree(const CbcLanesOps *ops);
+
 #endif

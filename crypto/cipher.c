@@ -39,10 +39,22 @@ static size_t cipher_key_bytes(QCryptoCipherAlg alg)
     return alg == QCRYPTO_CIPHER_AES_128 ? AES128_KEY_SIZE : AES256_KEY_SIZE;
 }
 
+/* Asked once: a processor, emulator or compiler that gets the instructions wrong must not write a disk. */
+static bool cipher_lanes_work(void)
+{
+    static const CbcLanesOps ops = { cbc_lanes_set_key, cbc_lanes_encrypt, cbc_lanes_decrypt };
+    static gsize verdict;       /* 0: not asked yet, 1: no, 2: yes */
+
+    if (g_once_init_enter(&verdict)) {
+        g_once_init_leave(&verdict, cbc_lanes_supported() && cbc_lanes_agree(&ops) ? 2 : 1);
+    }
+    return verdict == 2;
+}
+
 static void cipher_set_keys(QCryptoCipher *cipher, CipherKeys *keys, const uint8_t *key)
 {
     if (cipher->alg == QCRYPTO_CIPHER_AES_128) {
-        cipher->has_lanes = cbc_lanes_supported();
+        cipher->has_lanes = cipher_lanes_work();
         if (cipher->has_lanes) {
             cbc_lanes_set_key(&keys->lanes, key);
         }

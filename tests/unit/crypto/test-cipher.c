@@ -5,6 +5,7 @@
 #include <nettle/cbc.h>
 #include <string.h>
 
+#include "crypto/cbc-lanes.h"
 #include "crypto/cipher.h"
 
 #define VECTOR_MAX 64
@@ -196,6 +197,76 @@ static void test_decrypt(gconstpointer opaque)
     }
 }
 
+/* ---- lanes that are wrong: each beside nettle, with one mistake ---- */
+
+static uint8_t lanes_secret[16];
+
+static void lanes_set_key(CbcLanesKey *out, const uint8_t key[16])
+{
+    memcpy(lanes_secret, key, sizeof(lanes_secret));
+}
+
+static void lanes_encrypt(const CbcLanesKey *key, const uint8_t (*ivs)[16], const uint8_t *in,
+                          uint8_t *out, size_t bytes)
+{
+    for (int i = 0; i < CBC_LANES; i++) {
+        struct aes128_ctx aes;
+        uint8_t iv[16];
+
+        memcpy(iv, ivs[i], sizeof(iv));
+        aes128_set_encrypt_key(&aes, lanes_secret);
+        cbc_encrypt(&aes, (nettle_cipher_func *)aes128_encrypt, 16, iv, bytes, out + i * bytes,
+                    in + i * bytes);
+    }
+}
+
+static void lanes_encrypt_wrong_last(const CbcLanesKey *key, const uint8_t (*ivs)[16],
+                                     const uint8_t *in, uint8_t *out, size_t bytes)
+{
+    lanes_encrypt(key, ivs, in, out, bytes);
+    out[CBC_LANES * bytes - 1] ^= 1;
+}
+
+static void lanes_decrypt(const CbcLanesKey *key, uint8_t chain[16], const uint8_t *in,
+                          uint8_t *out, size_t bytes)
+{
+    struct aes128_ctx aes;
+
+    aes128_set_decrypt_key(&aes, lanes_secret);
+    cbc_decrypt(&aes, (nettle_cipher_func *)aes128_decrypt, 16, chain, bytes, out, in);
+}
+
+static void lanes_decrypt_wrong_first(const CbcLanesKey *key, uint8_t chain[16], const uint8_t *in,
+                                      uint8_t *out, size_t bytes)
+{
+    lanes_decrypt(key, chain, in, out, bytes);
+    out[0] ^= 0x80;
+}
+
+static void lanes_decrypt_wrong_chain(const CbcLanesKey *key, uint8_t chain[16], const uint8_t *in,
+                                      uint8_t *out, size_t bytes)
+{
+    lanes_decrypt(key, chain, in, out, bytes);
+    chain[15]++;
+}
+
+static void test_lanes_checked(void)
+{
+    const CbcLanesOps right = { lanes_set_key, lanes_encrypt, lanes_decrypt };
+    const CbcLanesOps own = { cbc_lanes_set_key, cbc_lanes_encrypt, cbc_lanes_decrypt };
+    const CbcLanesOps wrong[] = {
+        { lanes_set_key, lanes_encrypt_wrong_last, lanes_decrypt },
+        { lanes_set_key, lanes_encrypt, lanes_decrypt_wrong_first },
+        { lanes_set_key, lanes_encrypt, lanes_decrypt_wrong_chain },
+    };
+
+    g_assert_true(cbc_lanes_agree(&right));
+    for (size_t i = 0; i < G_N_ELEMENTS(wrong); i++) {
+        g_assert_false(cbc_lanes_agree(&wrong[i]));
+    }
+    g_assert_true(!cbc_lanes_supported() || cbc_lanes_agree(&own));
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -212,5 +283,6 @@ int main(int argc, char **argv)
                          GINT_TO_POINTER(QCRYPTO_CIPHER_AES_128), test_decrypt);
     g_test_add_data_func("/crypto/cipher/aes-256/decryption/equals-nettle",
                          GINT_TO_POINTER(QCRYPTO_CIPHER_AES_256), test_decrypt);
+    g_test_add_func("/crypto/cipher/wrong-lanes/are-found-out", test_lanes_checked);
     return g_test_run();
 }
