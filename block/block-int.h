@@ -383,6 +383,11 @@ GPtrArray *blockers_new(void);
 /* Frees what a node's name or blockers hold in the context. */
 void blockers_remove_node(BlockDriverState *bs);
 
+/* ---- buffers (buffer.c) ---- */
+
+/* Frees those that are kept for later requests. Any thread. */
+void bdrv_buffers_drop(void);
+
 /* ---- I/O on nodes (io.c, write.c, zeroes.c, discard.c, status.c, flush.c, length.c) ---- */
 
 /* The end that requests are checked against: the true length, rounded up to 512. -errno. */

@@ -50,6 +50,7 @@ static void context_free(CairnContext *ctx)
     worker_pool_free(ctx->io_pool);
     worker_pool_free(ctx->cpu_pool);
     worker_pool_free(ctx->copy_pool);
+    bdrv_buffers_drop();
     cairn_secrets_unref(ctx->secrets);
     g_hash_table_unref(ctx->objects);
     g_ptr_array_unref(ctx->drivers);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Worker threads and buffers for drivers. The pools are the context's, made when first used.
+ * Worker threads for drivers. The pools are the context's, made when first used.
  *
  * A write to the page cache is a copy, cheaper than handing it to a worker, whose processor would
  * have to fetch the data from this one's cache: but now and then the kernel makes it wait for the
@@ -10,8 +10,6 @@
  */
 #include "block/block-int.h"
 #include "util/patience.h"
-
-#include <stdlib.h>
 
 #define WORK_IO_THREADS 64
 
@@ -52,17 +50,4 @@ int coroutine_fn bdrv_co_run_work(BlockDriverState *bs, BdrvWorkKind kind,
     WorkerPool *pool = work_pool_of(bs->priv->ctx, kind);
 
     return pool ? worker_pool_co_run(pool, func, opaque) : func(opaque);
-}
-
-void *bdrv_buffer_alloc(BlockDriverState *bs, size_t bytes)
-{
-    size_t align = MAX(bs->bl.mem_alignment, sizeof(void *));
-    void *buf;
-
-    return posix_memalign(&buf, align, MAX(bytes, 1)) == 0 ? buf : NULL;
-}
-
-void bdrv_buffer_free(void *buf)
-{
-    free(buf);
 }

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "io-driver.h"
+#include "util/cutils.h"
 #include "util/patience.h"
+
+#include <malloc.h>
 
 typedef struct WkState {
     BlockDriverState *bs;
@@ -82,10 +85,50 @@ static void test_buffer(void)
     cairn_context_unref(ctx);
 }
 
+/* Of those above 64 KiB some are kept: found again by whom they suit, and let go with the context. */
+static void test_kept_buffers(void)
+{
+    CairnContext *ctx = mem_context();
+    BlockBackend *blk = mem_open_blk(ctx, "driver=mem,mem-align=512", BLK_O_RDWR);
+    BlockDriverState *bs = blk->root->bs;
+    void *bufs[16], *again;
+
+    for (int i = 0; i < 16; i++) {
+        bufs[i] = bdrv_buffer_alloc(bs, 128 * KiB + i);
+        memset(bufs[i], i, 128 * KiB + i);
+    }
+    for (int i = 0; i < 16; i++) {
+        bdrv_buffer_free(bufs[i]);
+    }
+    for (int i = 0; i < 16; i++) {      /* each once, whether kept or new, of the size asked for */
+        size_t bytes = i % 2 ? 100 * KiB : 128 * KiB + 100 * i;
+
+        bufs[i] = bdrv_buffer_alloc(bs, bytes);
+        g_assert_cmpint((uintptr_t)bufs[i] % 512, ==, 0);
+        g_assert_cmpuint(malloc_usable_size(bufs[i]), >=, bytes);
+        memset(bufs[i], i, bytes);
+        for (int k = 0; k < i; k++) {
+            g_assert_true(bufs[k] != bufs[i]);
+        }
+    }
+    for (int i = 0; i < 16; i++) {
+        g_assert_cmpint(((uint8_t *)bufs[i])[100 * KiB - 1], ==, i);
+        bdrv_buffer_free(bufs[i]);
+    }
+    again = bdrv_buffer_alloc(bs, 64 * KiB - 1);        /* too small for one of them */
+    g_assert_cmpuint(malloc_usable_size(again), <, 128 * KiB);
+    bdrv_buffer_free(again);
+    bdrv_buffers_drop();
+    bdrv_buffers_drop();
+    blk_unref(blk);
+    cairn_context_unref(ctx);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/work/cached-write/stays-in-a-thread-that-waits", test_kinds);
     g_test_add_func("/work/buffer/is-aligned", test_buffer);
+    g_test_add_func("/work/kept-buffers/suit-and-belong-to-one", test_kept_buffers);
     return g_test_run();
 }
