@@ -18,8 +18,8 @@
 #endif
 
 #define CODEC_WINDOW_BITS 12
-/* Streams one in a hundred longer than those of zlib's default level, in less than half the time. */
-#define CODEC_FAST_LEVEL 3
+/* Streams three in a hundred longer than those of level 3 (about zlib's default), in half its time. */
+#define CODEC_FAST_LEVEL 1
 
 /* Of one direction; each half is made when first needed. */
 struct QcowCodec {
