@@ -13,7 +13,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define FILE_BULK (16 << 10)   /* bytes: copying them takes longer than to wake a thread for it */
+#define FILE_BULK (32 << 10)    /* bytes: a smaller write is done before another thread knows of it */
 
 typedef struct FileJob {
     BlockDriverState *bs;

@@ -16,7 +16,7 @@
 
 /* A page: what direct I/O asks for. Where a node wants more, its requests are copied once more. */
 #define PIPELINE_ALIGNMENT 4096
-#define PIPELINE_BEHIND_MAX 3   /* one is being written, one waits for that, one is handed back */
+#define PIPELINE_BEHIND_MAX 3   /* buffers full: one is written, one waits for that, one comes back */
 #define PIPELINE_PARTS_MAX 8    /* of one item under way */
 
 static void pipeline_fail(Pipeline *pipe, int ret)
@@ -30,10 +30,19 @@ static void pipeline_fail(Pipeline *pipe, int ret)
     g_mutex_unlock(&pipe->lock);
 }
 
+/* What it counts for in pipe->behind: zeros that are not in a buffer may be longer than one. */
+static int64_t pipeline_item_weight(const PipelineItem *item)
+{
+    return MIN(item->bytes, (int64_t)item->pipe->buffer_bytes);
+}
+
+/* Until another item would not be more than PIPELINE_BEHIND_MAX. At once where none has a buffer. */
 static void coroutine_fn pipeline_wait_room(Pipeline *pipe)
 {
+    int64_t most = (PIPELINE_BEHIND_MAX - 1) * (int64_t)pipe->buffer_bytes;
+
     g_mutex_lock(&pipe->lock);
-    while (!pipe->ret && pipe->behind >= PIPELINE_BEHIND_MAX) {
+    while (!pipe->ret && pipe->behind > most) {
         co_queue_wait_thread(&pipe->room, &pipe->lock);
     }
     g_mutex_unlock(&pipe->lock);
@@ -69,7 +78,7 @@ static void pipeline_item_done(PipelineItem *item)
     }
     if (item->is_behind) {
         g_mutex_lock(&pipe->lock);
-        pipe->behind--;
+        pipe->behind -= pipeline_item_weight(item);
         co_queue_restart_all(&pipe->room);
         g_mutex_unlock(&pipe->lock);
     }
@@ -152,7 +161,7 @@ void pipeline_end_turn(PipelineItem *item)
 
     g_mutex_lock(&pipe->lock);
     pipe->write_turn = item->turn + 1;
-    pipe->behind++;
+    pipe->behind += pipeline_item_weight(item);
     item->is_behind = true;
     co_queue_restart_all(&pipe->turns);
     g_mutex_unlock(&pipe->lock);

@@ -40,7 +40,8 @@ struct Pipeline {
     GMutex lock;                /* guards the queue below; never contended: one thread */
     CoQueue turns, room;        /* wait for their turn; for fewer items that are behind */
     uint64_t next_turn, write_turn;
-    int running, behind, ret;
+    int running, ret;
+    int64_t behind;             /* bytes of items that are */
     void *buffers[PIPELINE_WORKERS_MAX];    /* not in use, the one used last on top */
     int buffer_count;
     bool is_at_end;

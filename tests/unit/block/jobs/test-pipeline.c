@@ -18,6 +18,7 @@ typedef struct PlJob {
     int64_t fails_at;                           /* offset; -1: none does */
     bool is_early;                              /* it fails before it waits */
     bool waits;
+    int64_t item_bytes;                         /* 0: a whole buffer each */
     GPtrArray *buffers;                         /* all that were ever seen */
 } PlJob;
 
@@ -37,7 +38,7 @@ static int coroutine_fn pl_next(Pipeline *pipe, PipelineItem *item)
         return 0;
     }
     item->offset = job->taken++;
-    item->bytes = 1;
+    item->bytes = job->item_bytes;
     return 1;
 }
 
@@ -95,6 +96,7 @@ static int pl_run(PlJob *job, int workers)
     int ret;
 
     aio_context_ensure();
+    job->item_bytes = job->item_bytes ? job->item_bytes : PL_BYTES;
     job->buffers = g_ptr_array_new();
     ret = pipeline_run(&pipe);
     g_assert_cmpint(job->open, ==, 0);
@@ -137,6 +139,11 @@ static void test_limit(void)
     g_assert_cmpint(job.most_open, >, PL_PARTS);
     g_assert_cmpint(job.most_open, <, 8 * PL_PARTS);
     g_ptr_array_unref(job.buffers);
+
+    job = (PlJob) { .fails_at = -1, .waits = true, .item_bytes = 1 };   /* what counts is bytes */
+    g_assert_cmpint(pl_run(&job, PIPELINE_WORKERS_MAX), ==, 0);
+    g_assert_cmpint(job.most_open, >=, 8 * PL_PARTS);
+    g_ptr_array_unref(job.buffers);
 }
 
 static void test_one_buffer(void)
@@ -148,6 +155,34 @@ static void test_one_buffer(void)
     g_assert_cmpint(job.most_open, ==, 1);
     g_assert_cmpuint(job.buffers->len, ==, 1);
     g_ptr_array_unref(job.buffers);
+}
+
+/* As stream, whose items are copied elsewhere. */
+static int coroutine_fn pl_work_without_buffer(Pipeline *pipe, PipelineItem *item)
+{
+    PlJob *job = pipe->opaque;
+    int ret = pipeline_wait_turn(item);
+
+    job->begun[job->begun_count++] = item->offset;
+    pl_wait();
+    if (ret == 0) {
+        pipeline_end_turn(item);
+    }
+    pl_wait();
+    return ret;
+}
+
+static void test_no_buffers(void)
+{
+    PlJob job = { .item_bytes = PL_BYTES };
+    Pipeline pipe = { .workers = 8, .next = pl_next, .work = pl_work_without_buffer, .opaque = &job };
+
+    aio_context_ensure();
+    g_assert_cmpint(pipeline_run(&pipe), ==, 0);
+    g_assert_cmpint(job.begun_count, ==, PL_ITEMS);
+    for (int i = 0; i < PL_ITEMS; i++) {
+        g_assert_cmpint(job.begun[i], ==, i);
+    }
 }
 
 static void test_failure(void)
@@ -172,6 +207,7 @@ int main(int argc, char **argv)
     g_test_add_func("/pipeline/turns/begin-in-order-whoever-ends-first", test_order);
     g_test_add_func("/pipeline/items-past-their-turn/are-few", test_limit);
     g_test_add_func("/pipeline/without-waits/one-buffer-is-used", test_one_buffer);
+    g_test_add_func("/pipeline/without-buffers/nobody-waits-for-room", test_no_buffers);
     g_test_add_func("/pipeline/failure/ends-all-but-what-has-begun", test_failure);
     return g_test_run();
 }
