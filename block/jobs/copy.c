@@ -5,10 +5,13 @@
  * 1. Data is written in runs as long as a buffer holds; zeros, whether the source's status or its
  *    bytes say so, are left out where the target reads as zeros already.
  * 2. Unless asked otherwise, writes begin in the order of their offsets, so that a target that
- *    appends lays the data out in the guest's order; the next one begins as soon as one waits for
- *    its data to be written. Compressed units are the exception: they are made in parallel.
+ *    appends lays the data out in the guest's order. Compressed units are the exception: they are
+ *    made in parallel.
  * 3. An error of reading names the first sector that cannot be read, one of writing the byte where
  *    the failed range begins.
+ * 4. A copy overlaps where the thread waits for nothing else and has a processor to spare: the next
+ *    write begins as soon as one waits. Beside a guest it does not: its writes would be made by
+ *    many threads, which wait for each other.
  */
 #include "block/jobs/copy.h"
 #include "util/cutils.h"
@@ -177,7 +180,7 @@ static void coroutine_fn copy_part_entry(void *opaque)
                                                 part.buf, 0));
 }
 
-/* Begins the write, or, out of order, makes it. */
+/* Makes the write, or, where copies overlap, begins it. */
 static int coroutine_fn copy_write_part(BlockCopy *s, PipelineItem *item, int64_t offset,
                                         int64_t bytes, const uint8_t *buf)
 {
@@ -186,8 +189,8 @@ static int coroutine_fn copy_write_part(BlockCopy *s, PipelineItem *item, int64_
     if (!buf && s->target_is_zero) {
         return 0;
     }
-    return copy_is_in_order(s) ? pipeline_begin_part(item, copy_part_entry, &part)
-                               : copy_write_now(s, offset, bytes, buf, 0);
+    return s->overlaps ? pipeline_begin_part(item, copy_part_entry, &part)
+                       : copy_write_now(s, offset, bytes, buf, 0);
 }
 
 /* Where the unit that holds @pos of the range ends. */
@@ -458,15 +461,16 @@ int coroutine_fn copy_co_run(BlockCopy *s)
         .workers = s->workers ? s->workers : COPY_WORKERS,
         .buffer_bytes = s->buffer_bytes, .next = copy_next, .work = copy_work, .opaque = s,
     };
-    bool overlaps = !s->compressed && g_get_num_processors() > 1;
     int ret;
 
     s->pos = s->stop = 0;
-    if (overlaps) {
+    s->overlaps = copy_is_in_order(s) && pipe.workers > 1 && patience_is_had() &&
+                  g_get_num_processors() > 1;
+    if (s->overlaps) {
         patience_overlap_begin();
     }
     ret = pipeline_co_run(&pipe);
-    if (overlaps) {
+    if (s->overlaps) {
         patience_overlap_end();
     }
     if (ret == -ECANCELED && !s->error) {

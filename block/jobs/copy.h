@@ -41,6 +41,7 @@ struct BlockCopy {
     int64_t zero_unit;          /* zeros are looked for in aligned units of this; 0: not at all */
     int64_t zero_run;           /* and must be as many bytes in a row */
     int64_t buffer_bytes;
+    bool overlaps;              /* writes are begun, and waited for at a range's end */
     int64_t pos, stop;          /* of the area at hand: where the next range begins */
 };
 

@@ -36,7 +36,10 @@ static int64_t pipeline_item_weight(const PipelineItem *item)
     return MIN(item->bytes, (int64_t)item->pipe->buffer_bytes);
 }
 
-/* Until another item would not be more than PIPELINE_BEHIND_MAX. At once where none has a buffer. */
+/*
+ * Until another item would not be more than PIPELINE_BEHIND_MAX buffers full; items that were taken
+ * before do not wait for that. At once in a job without buffers.
+ */
 static void coroutine_fn pipeline_wait_room(Pipeline *pipe)
 {
     int64_t most = (PIPELINE_BEHIND_MAX - 1) * (int64_t)pipe->buffer_bytes;

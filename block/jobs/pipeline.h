@@ -37,7 +37,7 @@ struct Pipeline {
     void *opaque;
     /*< private >*/
     CoMutex take_lock;
-    GMutex lock;                /* guards the queue below; never contended: one thread */
+    GMutex lock;                /* guards the queues and counts below; never contended: one thread */
     CoQueue turns, room;        /* wait for their turn; for fewer items that are behind */
     uint64_t next_turn, write_turn;
     int running, ret;
@@ -60,7 +60,8 @@ int coroutine_fn pipeline_wait_turn(PipelineItem *item);
 void pipeline_end_turn(PipelineItem *item);
 /*
  * Runs @entry in a coroutine of its own, and returns when that has ended or waits for something:
- * what the item writes then begins in order, without each waiting for the one before.
+ * what the item writes then begins in order, without each waiting for the one before. With many
+ * parts under way, or without memory for a coroutine, it returns when @entry has ended.
  * @opaque: may be on the stack, if @entry copies it before it waits. @entry calls
  * pipeline_end_part() at last. Returns: the first error of parts that have ended, or 0.
  */
