@@ -39,7 +39,7 @@ static size_t cipher_key_bytes(QCryptoCipherAlg alg)
     return alg == QCRYPTO_CIPHER_AES_128 ? AES128_KEY_SIZE : AES256_KEY_SIZE;
 }
 
-/* Asked once: a processor, emulator or compiler that gets the instructions wrong must not write a disk. */
+/* Asked once: where a compiler or an emulator gets them wrong, they must not write a disk. */
 static bool cipher_lanes_work(void)
 {
     static const CbcLanesOps ops = { cbc_lanes_set_key, cbc_lanes_encrypt, cbc_lanes_decrypt };

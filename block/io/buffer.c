@@ -5,10 +5,11 @@
  * A few large ones are kept for the next request: malloc() gives them back to the system, and each
  * page of the next one would be cleared by the kernel at its first use again, which costs as much
  * as ciphering it. At most BUFFERS_KEPT * BUFFER_KEPT_MAX bytes, for the whole process, until a
- * context ends. Under AddressSanitizer none are, so that it sees who uses a buffer that
- * is not his any more.
+ * context ends; they may hold what a guest has read or written, as freed memory may. Under
+ * AddressSanitizer none are kept, so that it sees who uses a buffer that is not his any more.
  */
 #include "block/block-int.h"
+#include "util/sanitizer.h"
 
 #include <malloc.h>
 #include <stdlib.h>
@@ -16,16 +17,15 @@
 #define BUFFER_KEPT_MIN ((size_t)64 << 10)      /* bytes */
 #define BUFFER_KEPT_MAX ((size_t)2 << 20)
 
-#if defined(__SANITIZE_ADDRESS__)
+#define BUFFERS_MAX 4
+#ifdef WITH_ASAN
 #define BUFFERS_KEPT 0
-#elif defined(__has_feature)
-#define BUFFERS_KEPT (__has_feature(address_sanitizer) ? 0 : 4)
 #else
-#define BUFFERS_KEPT 4
+#define BUFFERS_KEPT BUFFERS_MAX
 #endif
 
 static GMutex buffers_lock;     /* guards the two below */
-static void *buffers[4];        /* the one kept last on top */
+static void *buffers[BUFFERS_MAX];        /* the one kept last on top */
 static int buffer_count;
 
 static void *buffers_remove_locked(int i)

@@ -96,7 +96,7 @@ static void map_line_add(MapLine *line, const char *text)
     line->length += n;
 }
 
-static void map_line_add_decimal(MapLine *line, int64_t value)
+static void map_line_add_decimal(MapLine *line, uint64_t value)
 {
     char digits[24], *from = digits + sizeof(digits) - 1;
 
@@ -109,7 +109,7 @@ static void map_line_add_decimal(MapLine *line, int64_t value)
 }
 
 /* As printf("%#-16" PRIx64): a 0 is plain. */
-static void map_line_add_cell(MapLine *line, int64_t value)
+static void map_line_add_cell(MapLine *line, uint64_t value)
 {
     char cell[MAP_CELL + 4], *from = cell + sizeof(cell) - 1;
     bool is_zero = value == 0;
