@@ -130,7 +130,7 @@ static size_t sys_shorter(size_t bytes)
 {
     size_t half = bytes / 2;
 
-    return bytes < SYS_SECTOR_BYTES ? MAX(half, 1)
+    return bytes < SYS_SECTOR_BYTES ? MAX(half, MIN(bytes, 1))
                                     : MAX(half / SYS_SECTOR_BYTES, 1) * SYS_SECTOR_BYTES;
 }
 

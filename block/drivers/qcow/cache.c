@@ -213,7 +213,7 @@ static int coroutine_fn read_words(BlockDriverState *bs, int64_t offset, uint64_
         ret = bdrv_co_pread(bs->file, offset, there, words);
     }
     memset((uint8_t *)words + there, 0, bytes - there);
-    return ret;
+    return MIN(ret, 0);
 }
 
 int coroutine_fn qcow_read_table(BlockDriverState *bs, int64_t offset, uint64_t *entries,
