@@ -19,9 +19,8 @@
 #define SYS_AGAIN_TRIES 1000        /* a file that keeps saying EAGAIN: about a second */
 #define SYS_AGAIN_WAIT_US 1000
 #define SYS_RING_BYTES_MAX ((size_t)1 << 30)
-#define SYS_SECTOR_BYTES 512
 
-/* Returns 0, an errno that the call is to fail with, or -1: transfer about half. */
+/* Returns 0, an errno that the call is to fail with, or -1: transfer half. */
 static int sys_fault(FileSys *sys, FileSysCall call)
 {
     FileFault *fault = sys->fault;
@@ -125,13 +124,12 @@ static ssize_t sys_transfer_part(const SysTransfer *t, int fd, const IOVector *i
     return ret;
 }
 
-/* About half: of a sector and more, whole sectors, as direct I/O comes up short by those. */
-static size_t sys_shorter(size_t bytes)
+/* Half, as a fault asks for; all where that would be nothing. */
+static size_t sys_half(const FileFault *fault, size_t bytes)
 {
-    size_t half = bytes / 2;
+    size_t unit = MAX(fault->unit, 1), half = bytes / 2 / unit * unit;
 
-    return bytes < SYS_SECTOR_BYTES ? MAX(half, MIN(bytes, 1))
-                                    : MAX(half / SYS_SECTOR_BYTES, 1) * SYS_SECTOR_BYTES;
+    return half ? half : bytes;
 }
 
 /* One call, repeated while interrupted. Returns bytes or -errno. */
@@ -149,7 +147,7 @@ static ssize_t sys_transfer_once(FileSys *sys, const SysTransfer *t, int fd, con
             continue;
         }
         if (fault < 0) {
-            bytes = sys_shorter(bytes);
+            bytes = sys_half(sys->fault, bytes);
         }
         ret = sys_transfer_part(t, fd, iov, skip, bytes, offset);
         ret = ret < 0 ? -errno : ret;
@@ -258,7 +256,7 @@ ssize_t coroutine_fn file_sys_co_ring(FileSys *sys, FileSysCall call, int fd, co
         return -fault;
     }
     return sys_ring_part(call == FILE_SYS_RING_READ ? AIO_RING_READ : AIO_RING_WRITE, fd, iov,
-                         skip, fault < 0 ? sys_shorter(bytes) : bytes, offset);
+                         skip, fault < 0 ? sys_half(sys->fault, bytes) : bytes, offset);
 }
 
 /* ---- the rest ---------------------------------------------------------- */

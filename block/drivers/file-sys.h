@@ -27,6 +27,7 @@ typedef struct FileFault {
     uint32_t kinds;             /* 1 << FileSysCall: which calls count */
     gint at;                    /* the call that fails, 1 for the first; 0: none */
     int error;                  /* positive errno; 0: the transfer moves half of its bytes */
+    size_t unit;                /* in units of so many, as direct I/O comes up short by sectors; 0: 1 */
     gint calls;                 /* atomic: counted so far */
 } FileFault;
 

@@ -247,6 +247,7 @@ static bool sweep_once(Fixture *f, const SweepOp *op, int fail_with, int at)
 
     blk = sweep_open(f, op);
     fixture_fail(f, blk, FILE_FAULT_ALL, at, fail_with);
+    f->fault.unit = op->is_direct ? BDRV_SECTOR_SIZE : 1;
     ret = op->run(f, blk);
     happened = f->fault.calls >= at;
     f->fault.at = 0;
