@@ -464,7 +464,7 @@ int coroutine_fn copy_co_run(BlockCopy *s)
     int ret;
 
     s->pos = s->stop = 0;
-    s->overlaps = copy_is_in_order(s) && pipe.workers > 1 && patience_is_had() &&
+    s->overlaps = !s->compressed && pipe.workers > 1 && patience_is_had() &&
                   g_get_num_processors() > 1;
     if (s->overlaps) {
         patience_overlap_begin();
