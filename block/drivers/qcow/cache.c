@@ -227,6 +227,20 @@ int coroutine_fn qcow_read_table(BlockDriverState *bs, int64_t offset, uint64_t 
     return ret;
 }
 
+/* Of words as read from disk. What leads past @end is taken out of an L2 table, and noted of either. */
+static void table_decode(QcowTable *t, const QcowGeometry *g, int64_t end)
+{
+    t->has_lost = t->offset + (int64_t)t->count * 8 > end;
+    if (!t->is_l1) {
+        t->has_lost |= qcow_l2_decode(t->entries, t->count, g->cluster_bits, end);
+        return;
+    }
+    qcow_entries_from_disk(t->entries, t->count);
+    for (uint32_t i = 0; i < t->count && !t->has_lost; i++) {
+        t->has_lost = t->entries[i] != 0 && qcow_l1_effective(t->entries[i], end) == 0;
+    }
+}
+
 /*
  * Who reads all tables in a row, as map and convert do, needs none of them again: what such a walk
  * has loaded goes after a while, and leaves the cache to the others.
@@ -268,7 +282,7 @@ static int coroutine_fn cache_load_locked(BlockDriverState *bs, QcowTable *t)
     }
     ret = read_words(bs, t->offset, t->entries, t->count, end);
     if (ret == 0) {
-        qcow_table_decode(t, &s->g, end_at_open);
+        table_decode(t, &s->g, end_at_open);
     }
     g_mutex_lock(&s->lock);
     t->is_loading = false;

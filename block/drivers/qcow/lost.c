@@ -18,19 +18,6 @@ bool qcow_may_have_lost_locked(const QcowState *s)
     return s->end_at_open != INT64_MAX && (s->cache.has_lost || l1_end > s->end_at_open);
 }
 
-void qcow_table_decode(QcowTable *t, const QcowGeometry *g, int64_t end)
-{
-    t->has_lost = t->offset + (int64_t)t->count * 8 > end;
-    if (!t->is_l1) {
-        t->has_lost |= qcow_l2_decode(t->entries, t->count, g->cluster_bits, end);
-        return;
-    }
-    qcow_entries_from_disk(t->entries, t->count);
-    for (uint32_t i = 0; i < t->count && !t->has_lost; i++) {
-        t->has_lost = t->entries[i] != 0 && qcow_l1_effective(t->entries[i], end) == 0;
-    }
-}
-
 /* Of a table that is there: the entry's word on disk. The lock is left. */
 static int coroutine_fn lost_in_table_locked(BlockDriverState *bs, QcowTable *t, uint32_t i,
                                              uint32_t *run)

@@ -511,8 +511,6 @@ int64_t qcow_fixed_end(const QcowState *s);
 /* ---- lost.c ---- */
 
 bool qcow_may_have_lost_locked(const QcowState *s);
-/* Of the words as read from disk: what leads past @end is taken out of an L2 table, and noted of either. */
-void qcow_table_decode(QcowTable *t, const QcowGeometry *g, int64_t end);
 /*
  * Of an unmapped range: whether it was lost, 1 or 0; @bytes is cut to where the answer holds. May
  * leave the lock. -errno.
