@@ -34,14 +34,9 @@ CairnContext *cairn_context_ref(CairnContext *ctx)
 void cairn_context_stop_workers(CairnContext *ctx)
 {
     ctx = ctx ? ctx : cairn_context_default();
-
-    WorkerPool *const pools[] = { ctx->io_pool, ctx->cpu_pool, ctx->copy_pool };
-
-    for (size_t i = 0; i < G_N_ELEMENTS(pools); i++) {
-        if (pools[i]) {
-            worker_pool_stop(pools[i]);
-        }
-    }
+    worker_pool_stop(ctx->io_pool);
+    worker_pool_stop(ctx->cpu_pool);
+    worker_pool_stop(ctx->copy_pool);
 }
 
 static void context_free(CairnContext *ctx)

@@ -115,6 +115,9 @@ void worker_pool_set_idle_time(WorkerPool *pool, int64_t idle_us)
 
 void worker_pool_stop(WorkerPool *pool)
 {
+    if (!pool) {
+        return;
+    }
     g_mutex_lock(&pool->lock);
     pool->is_stopping = true;
     g_cond_broadcast(&pool->has_work);

@@ -17,10 +17,10 @@ WorkerPool *worker_pool_new(int max_threads);
 void worker_pool_set_idle_time(WorkerPool *pool, int64_t idle_us);
 /*
  * Waits for running work and ends all threads; the next work starts new ones. Nobody may hand work
- * over meanwhile.
+ * over meanwhile. NULL: nothing.
  */
 void worker_pool_stop(WorkerPool *pool);
-/* Waits for running work. */
+/* Waits for running work. NULL: nothing. */
 void worker_pool_free(WorkerPool *pool);
 
 /* Runs @func in a worker thread while the coroutine waits. Returns: what @func returned. */
