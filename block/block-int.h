@@ -385,8 +385,8 @@ void blockers_remove_node(BlockDriverState *bs);
 
 /* ---- buffers (buffer.c) ---- */
 
-/* Frees those that are kept for later requests. Any thread. */
-void bdrv_buffers_drop(void);
+/* Frees those that are kept for later requests. Any thread. Returns: how many. */
+int bdrv_buffers_drop(void);
 
 /* ---- I/O on nodes (io.c, write.c, zeroes.c, discard.c, status.c, flush.c, length.c) ---- */
 

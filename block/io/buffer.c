@@ -74,11 +74,13 @@ void bdrv_buffer_free(void *buf)
     free(buf);
 }
 
-void bdrv_buffers_drop(void)
+int bdrv_buffers_drop(void)
 {
     g_autoptr(GMutexLocker) G_GNUC_UNUSED locker = g_mutex_locker_new(&buffers_lock);
+    int count = buffer_count;
 
     while (buffer_count > 0) {
         free(buffers[--buffer_count]);
     }
+    return count;
 }
