@@ -6,7 +6,6 @@
 #include "img/map.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -96,14 +95,15 @@ static void map_line_add(MapLine *line, const char *text)
     line->length += n;
 }
 
-static void map_line_add_decimal(MapLine *line, uint64_t value)
+/* Inline, so that a division by @base is a multiplication. */
+static inline void map_line_add_number(MapLine *line, uint64_t value, unsigned base)
 {
     char digits[24], *from = digits + sizeof(digits) - 1;
 
     *from = '\0';
     do {
-        *--from = '0' + value % 10;
-        value /= 10;
+        *--from = "0123456789abcdef"[value % base];
+        value /= base;
     } while (value);
     map_line_add(line, from);
 }
@@ -111,17 +111,10 @@ static void map_line_add_decimal(MapLine *line, uint64_t value)
 /* As printf("%#-16" PRIx64): a 0 is plain. */
 static void map_line_add_cell(MapLine *line, uint64_t value)
 {
-    char cell[MAP_CELL + 4], *from = cell + sizeof(cell) - 1;
-    bool is_zero = value == 0;
     size_t before = line->length;
 
-    *from = '\0';
-    do {
-        *--from = "0123456789abcdef"[value % 16];
-        value /= 16;
-    } while (value);
-    map_line_add(line, is_zero ? "" : "0x");
-    map_line_add(line, from);
+    map_line_add(line, value ? "0x" : "");
+    map_line_add_number(line, value, 16);
     while (line->length < before + MAP_CELL) {
         line->text[line->length++] = ' ';
     }
@@ -158,17 +151,17 @@ static void map_print_json(MapPrinter *printer, const MapEntry *e)
     MapLine line = { .length = 0 };
 
     map_line_add(&line, printer->has_printed ? ",\n{ \"start\": " : "{ \"start\": ");
-    map_line_add_decimal(&line, e->start);
+    map_line_add_number(&line, e->start, 10);
     map_line_add(&line, ", \"length\": ");
-    map_line_add_decimal(&line, e->length);
+    map_line_add_number(&line, e->length, 10);
     map_line_add(&line, ", \"depth\": ");
-    map_line_add_decimal(&line, e->depth);
+    map_line_add_number(&line, e->depth, 10);
     map_line_add(&line, e->is_present ? ", \"present\": true" : ", \"present\": false");
     map_line_add(&line, e->is_zero ? ", \"zero\": true" : ", \"zero\": false");
     map_line_add(&line, e->is_data ? ", \"data\": true" : ", \"data\": false");
     if (e->has_offset) {
         map_line_add(&line, ", \"offset\": ");
-        map_line_add_decimal(&line, e->offset);
+        map_line_add_number(&line, e->offset, 10);
     }
     map_line_add(&line, "}");
     map_line_print(&line);
